@@ -1,0 +1,211 @@
+"""What a user declares: entities, query operators and handlers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from eventscope.event import EVENT_TYPES, EventType, split_entity
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class DeclarationError(ValueError):
+    """An operator or entity that cannot work as declared; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOperator:
+    """SQL that brings one row of its target up to date, given the row's id as ``$1``."""
+
+    name: str
+    target: str
+    sql: str
+    ids: Mapping[str, str]
+    """Which column of a source row holds the target row's id, by entity."""
+    delete_with: tuple[str, ...]
+    id: str
+    """The target's own id column."""
+    events: tuple[EventType, ...]
+
+    kind: Literal["query"] = "query"
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The tables it follows."""
+        return tuple(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerOperator:
+    """A Python function that is called with one event at a time, in order."""
+
+    name: str
+    function: Callable[..., Any]
+    entities: tuple[str, ...]
+    events: tuple[EventType, ...]
+    timeout: float
+    """Seconds that one call may take."""
+
+    kind: Literal["handler"] = "handler"
+
+    @property
+    def takes_tx(self) -> bool:
+        """Whether it asks for a database transaction."""
+        return "tx" in inspect.signature(self.function).parameters
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is awaited; other handlers run in a thread."""
+        return inspect.iscoroutinefunction(self.function)
+
+
+Operator = QueryOperator | HandlerOperator
+
+
+class EventScope:
+    """An application: the tables it watches and the operators that follow them.
+
+    Args:
+        name: names the application to the database, and its queue file.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._entities: dict[str, None] = {}
+        self._operators: dict[str, Operator] = {}
+
+    def entity(self, name: str) -> None:
+        """Watch a table (``comments`` or ``audit.log``); its events reach the feed and listeners.
+
+        Tables that an operator follows need not be declared again.
+        """
+        self._entities[_known_as(name)] = None
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Every table that is watched, in the order of declaration."""
+        followed = [entity for operator in self.operators for entity in operator.entities]
+        return tuple(dict.fromkeys([*self._entities, *followed]))
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """Every operator, in the order of declaration."""
+        return tuple(self._operators.values())
+
+    def query(
+        self,
+        name: str,
+        *,
+        sql: str,
+        ids: Mapping[str, str],
+        delete_with: Sequence[str] = (),
+        target: str | None = None,
+        id: str = "id",  # noqa: A002 - the original's name
+        events: Iterable[EventType] = EVENT_TYPES,
+    ) -> None:
+        """Keep a derived table up to date by SQL.
+
+        Args:
+            name: the operator's name, and its target table unless ``target`` names another.
+            sql: brings the row with id ``$1`` up to date; a MERGE or an upsert. It is run again
+                whenever that row may have changed, so it must depend on the database alone.
+            ids: which column of each followed table holds the target row's id.
+            delete_with: tables whose row's end is also the end of the target row.
+            target: the derived table.
+            id: the target's id column.
+            events: the event types to follow.
+
+        Raises:
+            DeclarationError: naming what is wrong.
+        """
+        if "$1" not in sql:
+            raise DeclarationError(f"operator {name!r}: the SQL must take the target's id as $1")
+        if not ids:
+            raise DeclarationError(f"operator {name!r}: ids names no table to follow")
+        known = {_known_as(entity): column for entity, column in ids.items()}
+        for entity in delete_with:
+            if _known_as(entity) not in known:
+                raise DeclarationError(
+                    f"operator {name!r}: delete_with names {entity!r}, which is not in ids"
+                )
+        self._add(
+            QueryOperator(
+                name=name,
+                target=target or name,
+                sql=sql,
+                ids=known,
+                delete_with=tuple(_known_as(entity) for entity in delete_with),
+                id=id,
+                events=_event_types(name, events),
+            )
+        )
+
+    def operator(
+        self,
+        *,
+        entities: Sequence[str],
+        events: Iterable[EventType] = EVENT_TYPES,
+        name: str | None = None,
+        timeout: float = 30.0,
+    ) -> Callable[[Handler], Handler]:
+        """Call a function with each event of the given tables, one at a time and in order.
+
+        The function takes ``event``, and ``tx`` if it wants a transaction of its own. A plain
+        ``def`` runs in a thread. Raising means failing: the same event comes again later.
+
+        Args:
+            entities: the tables to follow.
+            events: the event types to follow.
+            name: the operator's name; by default the function's.
+            timeout: seconds that one call may take.
+
+        Raises:
+            DeclarationError: naming what is wrong.
+        """
+
+        def declare(function: Handler) -> Handler:
+            operator_name = name or getattr(function, "__name__", repr(function))
+            operator = HandlerOperator(
+                name=operator_name,
+                function=function,
+                entities=tuple(_known_as(entity) for entity in entities),
+                events=_event_types(operator_name, events),
+                timeout=timeout,
+            )
+            if operator.takes_tx and not operator.is_async:
+                raise DeclarationError(
+                    f"operator {operator_name!r}: a handler that takes tx must be async def"
+                )
+            if not operator.entities:
+                raise DeclarationError(f"operator {operator_name!r}: entities names no table")
+            self._add(operator)
+            return function
+
+        return declare
+
+    def _add(self, operator: Operator) -> None:
+        if operator.name in self._operators:
+            raise DeclarationError(f"operator {operator.name!r} is declared twice")
+        self._operators[operator.name] = operator
+
+    def __repr__(self) -> str:
+        return f"<EventScope {self.name!r}: {len(self._operators)} operators>"
+
+
+def _known_as(entity: str) -> str:
+    schema, table = split_entity(entity)
+    return table if schema == "public" else f"{schema}.{table}"
+
+
+def _event_types(operator: str, events: Iterable[EventType]) -> tuple[EventType, ...]:
+    given = tuple(events)
+    for event in given:
+        if event not in EVENT_TYPES:
+            raise DeclarationError(
+                f"operator {operator!r}: {event!r} is no event type; "
+                f"there are {', '.join(EVENT_TYPES)}"
+            )
+    return given

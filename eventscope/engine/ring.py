@@ -1,0 +1,47 @@
+"""The recent events, bounded, for views that are redrawn many times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from eventscope.event import Event
+
+
+class Entry(Protocol):
+    """What the ring keeps: a raw row that becomes an event when somebody looks."""
+
+    def event(self) -> Event:
+        """Decode the row."""
+        ...
+
+
+class EventRing:
+    """The last ``capacity`` events by absolute sequence number, from 0.
+
+    One thread appends, any thread reads: a reader sees None for what has been overwritten or is
+    not there yet, never a wrong event.
+    """
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self.capacity = capacity
+        self.next = 0
+        """The sequence number that the next event will get."""
+        self._slots: list[tuple[int, Entry] | None] = [None] * capacity
+
+    @property
+    def first(self) -> int:
+        """The oldest sequence number still kept."""
+        return max(0, self.next - self.capacity)
+
+    def extend(self, entries: Sequence[Entry]) -> None:
+        """Append, oldest first; of more than ``capacity`` entries the last ones stay."""
+        start = self.next + max(0, len(entries) - self.capacity)
+        for seq, entry in enumerate(entries[start - self.next :], start):
+            self._slots[seq % self.capacity] = (seq, entry)
+        self.next += len(entries)
+
+    def get(self, seq: int) -> Event | None:
+        """The event with this sequence number, or None if it is gone or has not come yet."""
+        slot = self._slots[seq % self.capacity]
+        return slot[1].event() if slot is not None and slot[0] == seq else None

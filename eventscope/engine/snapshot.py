@@ -1,0 +1,73 @@
+"""What the engine shows of itself: immutable, complete, cheap to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from eventscope.event import Lsn
+from eventscope.operators.state import OperatorState
+
+StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "stopped"]
+"""The state of the replication stream. ``standby``: another process holds the slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSnapshot:
+    """One operator at one moment."""
+
+    name: str
+    kind: Literal["query", "handler"]
+    entities: tuple[str, ...]
+    state: OperatorState
+    depth: int
+    """Queued events that this operator will still see."""
+    attempts: int
+    """Failed attempts at the current event."""
+    max_attempts: int
+    """Attempts before it halts: one more than the retries."""
+    next_retry: float | None
+    """When the next attempt is due, in seconds since the epoch, while backing off."""
+    error: str | None
+    """The last failure in one line, until an attempt succeeds."""
+    traceback: str | None
+    applied: int
+    """Events applied since the start."""
+    failed: int
+    """Failed attempts since the start."""
+    detail: str = ""
+    """What it waits for, or why it is paused or halted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSnapshot:
+    """The replication stream at one moment."""
+
+    state: StreamState
+    detail: str
+    """Why it is not streaming, in one line; empty while it is."""
+    next_retry: float | None
+    """When the next connection attempt is due, in seconds since the epoch."""
+    server: str
+    """The database as ``name@host``."""
+    slot: str
+    received_lsn: Lsn
+    """The server's position as last heard of."""
+    stored_lsn: Lsn
+    """The end of the last transaction that is durable here."""
+    acknowledged_lsn: Lsn
+    """What the server was told it may forget."""
+    events: int
+    """Events stored since the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole engine at one moment."""
+
+    app: str
+    taken_at: float
+    """Seconds since the epoch."""
+    started_at: float
+    stream: StreamSnapshot
+    operators: tuple[OperatorSnapshot, ...] = field(default=())

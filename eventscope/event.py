@@ -1,0 +1,195 @@
+"""An event: one row change, with its place in the write-ahead log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final, Literal, NamedTuple, Self
+
+EventType = Literal["insert", "update", "delete", "truncate"]
+EVENT_TYPES: Final[tuple[EventType, ...]] = ("insert", "update", "delete", "truncate")
+
+
+class _Unchanged(Enum):
+    UNCHANGED = "unchanged"
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNCHANGED: Final = _Unchanged.UNCHANGED
+"""Stands for a large value that an update left alone and the WAL therefore does not repeat
+(PostgreSQL documentation, chapter "TOAST")."""
+
+
+class Lsn(int):
+    """A position in the write-ahead log, in bytes; prints as PostgreSQL does (``0/16B3748``)."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``XXX/XXX``; raises ValueError for anything else."""
+        high, _, low = text.partition("/")
+        return cls((int(high, 16) << 32) | int(low, 16))
+
+    def __str__(self) -> str:
+        return f"{self >> 32:X}/{self & 0xFFFFFFFF:X}"
+
+    def __repr__(self) -> str:
+        return f"Lsn('{self}')"
+
+
+class EventId(str):
+    """The stable name of an event: ``<end LSN of its transaction>/<index in it>``.
+
+    It is text, so that it can be stored in a table and compared to deduplicate.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, end_lsn: int, index: int) -> Self:
+        """Build the id of the event at ``index`` of the transaction that ends at ``end_lsn``."""
+        return cls(f"{Lsn(end_lsn)}/{index}")
+
+    @property
+    def end_lsn(self) -> Lsn:
+        """The end of the transaction's commit record."""
+        return Lsn.parse(self.rpartition("/")[0])
+
+    @property
+    def index(self) -> int:  # type: ignore[override]
+        """The event's place in its transaction, from 0."""
+        return int(self.rpartition("/")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A column's value before and after an update."""
+
+    old_value: Any
+    new_value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an event comes from: the program, the database, the table and its columns' types."""
+
+    name: str
+    version: str
+    db: str
+    schema: str
+    table: str
+    columns: Mapping[str, str]
+
+
+class RowImages(NamedTuple):
+    """The row of an event before and after, as far as the WAL holds it.
+
+    ``old`` holds the key columns alone if ``old_is_key``; ``changed`` names the columns whose
+    text differs between two known images.
+    """
+
+    new: Mapping[str, Any] | None
+    old: Mapping[str, Any] | None
+    old_is_key: bool
+    changed: tuple[str, ...]
+
+
+class Event:
+    """One row change. Values are decoded from the raw row when first looked at."""
+
+    def __init__(
+        self,
+        *,
+        id: EventId,  # noqa: A002 - the public name
+        type: EventType,  # noqa: A002 - the public name
+        source: Source,
+        timestamp: datetime,
+        lsn: Lsn,
+        xid: int,
+        key: tuple[str, ...],
+        load: Callable[[], RowImages],
+    ) -> None:
+        self.id = id
+        self.type: EventType = type
+        self.source = source
+        self.timestamp = timestamp
+        """The commit time, with time zone."""
+        self.lsn = lsn
+        """The transaction's commit LSN, the same for all its events."""
+        self.xid = xid
+        self.key_columns = key
+        """The columns of the replica identity, in table order (all of them under FULL)."""
+        self._load = load
+
+    @property
+    def name(self) -> str:
+        """The entity: the table's name, with its schema unless that is ``public``."""
+        return entity_name(self.source.schema, self.source.table)
+
+    @property
+    def index(self) -> int:
+        """The event's place in its transaction, from 0."""
+        return self.id.index
+
+    @property
+    def new_record(self) -> Mapping[str, Any] | None:
+        """The row after an insert or update; else None. May hold ``UNCHANGED``."""
+        return self._images.new
+
+    @property
+    def old_record(self) -> Mapping[str, Any] | None:
+        """The row that a delete removed (its key alone under REPLICA IDENTITY DEFAULT)."""
+        return self._images.old if self.type == "delete" else None
+
+    @property
+    def previous(self) -> Mapping[str, Any] | None:
+        """The whole row before an update or delete, if the WAL holds it (REPLICA IDENTITY FULL)."""
+        return None if self._images.old_is_key else self._images.old
+
+    @property
+    def changes(self) -> Mapping[str, Change] | None:
+        """What an update changed, by column; None for other types.
+
+        Only columns known to differ: where ``unknown`` names columns, they may have changed too.
+        """
+        if self.type != "update":
+            return None
+        new, old, _, changed = self._images
+        if new is None or old is None:
+            return {}
+        return {column: Change(old[column], new[column]) for column in changed}
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Columns whose value before this update or delete the WAL does not hold."""
+        if self.type not in ("update", "delete"):
+            return ()
+        known = self._images.old or {}
+        if self.type == "update" and not known:
+            known = dict.fromkeys(self.key_columns)
+        return tuple(column for column in self.source.columns if column not in known)
+
+    @cached_property
+    def _images(self) -> RowImages:
+        return self._load()
+
+    def __repr__(self) -> str:
+        return f"<Event {self.id} {self.type} {self.name}>"
+
+
+def entity_name(schema: str, table: str) -> str:
+    """Name a table as users do: ``comments`` means ``public.comments``."""
+    return table if schema == "public" else f"{schema}.{table}"
+
+
+def split_entity(name: str) -> tuple[str, str]:
+    """Split an entity's name into schema and table; without a schema it is ``public``."""
+    schema, dot, table = name.partition(".")
+    return (schema, table) if dot else ("public", schema)
