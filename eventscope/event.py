@@ -63,7 +63,7 @@ class EventId(str):
         return Lsn.parse(self.rpartition("/")[0])
 
     @property
-    def index(self) -> int:  # type: ignore[override]
+    def ordinal(self) -> int:
         """The event's place in its transaction, from 0."""
         return int(self.rpartition("/")[2])
 
@@ -136,7 +136,7 @@ class Event:
     @property
     def index(self) -> int:
         """The event's place in its transaction, from 0."""
-        return self.id.index
+        return self.id.ordinal
 
     @property
     def new_record(self) -> Mapping[str, Any] | None:
