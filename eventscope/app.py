@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from eventscope.errors import EventScopeError
 from eventscope.event import EVENT_TYPES, EventType, split_entity
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-class DeclarationError(ValueError):
+class DeclarationError(EventScopeError, ValueError):
     """An operator or entity that cannot work as declared; the message says why."""
 
 
@@ -103,7 +104,7 @@ class EventScope:
         ids: Mapping[str, str],
         delete_with: Sequence[str] = (),
         target: str | None = None,
-        id: str = "id",  # noqa: A002 - the original's name
+        id: str = "id",
         events: Iterable[EventType] = EVENT_TYPES,
     ) -> None:
         """Keep a derived table up to date by SQL.
@@ -167,7 +168,7 @@ class EventScope:
         """
 
         def declare(function: Handler) -> Handler:
-            operator_name = name or getattr(function, "__name__", repr(function))
+            operator_name = name or str(getattr(function, "__name__", "handler"))
             operator = HandlerOperator(
                 name=operator_name,
                 function=function,

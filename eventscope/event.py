@@ -107,8 +107,8 @@ class Event:
     def __init__(
         self,
         *,
-        id: EventId,  # noqa: A002 - the public name
-        type: EventType,  # noqa: A002 - the public name
+        id: EventId,
+        type: EventType,
         source: Source,
         timestamp: datetime,
         lsn: Lsn,
@@ -125,7 +125,7 @@ class Event:
         """The transaction's commit LSN, the same for all its events."""
         self.xid = xid
         self.key_columns = key
-        """The columns of the replica identity, in table order (all of them under FULL)."""
+        """The columns that tell one row from another: the primary key, else the identity."""
         self._load = load
 
     @property
@@ -172,8 +172,6 @@ class Event:
         if self.type not in ("update", "delete"):
             return ()
         known = self._images.old or {}
-        if self.type == "update" and not known:
-            known = dict.fromkeys(self.key_columns)
         return tuple(column for column in self.source.columns if column not in known)
 
     @cached_property

@@ -27,3 +27,7 @@ class Retry:
 
 
 Command = Pause | Resume | Retry
+
+
+class CommandRefused(Exception):
+    """What was asked is not possible now; the message says why in one line."""

@@ -41,7 +41,12 @@ class EventRing:
             self._slots[seq % self.capacity] = (seq, entry)
         self.next += len(entries)
 
+    def entry(self, seq: int) -> Entry | None:
+        """The undecoded row with this sequence number; it outlives its place in the ring."""
+        slot = self._slots[seq % self.capacity]
+        return slot[1] if slot is not None and slot[0] == seq else None
+
     def get(self, seq: int) -> Event | None:
         """The event with this sequence number, or None if it is gone or has not come yet."""
-        slot = self._slots[seq % self.capacity]
-        return slot[1].event() if slot is not None and slot[0] == seq else None
+        entry = self.entry(seq)
+        return None if entry is None else entry.event()

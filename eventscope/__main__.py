@@ -1,0 +1,35 @@
+"""``python -m eventscope`` and the ``eventscope`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from eventscope.cli import cli
+from eventscope.errors import EventScopeError
+
+
+def main() -> None:
+    """Run the command line; errors that a person can mend become one line."""
+    try:
+        code = cli(standalone_mode=False)
+    except EventScopeError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> None:
+    from eventscope.inspection.text import safe_text
+
+    print(f"eventscope: {safe_text(message, limit=4_000)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

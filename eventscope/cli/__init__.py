@@ -1,0 +1,41 @@
+"""The command line, one thin module a command."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+import eventscope
+
+_COMMANDS: Final = {
+    "demo": "See it at work: a PostgreSQL of its own, a blog, live traffic.",
+    "run": "Read the database's changes and run an application's operators.",
+}
+
+
+class LazyCommands(click.Group):
+    """Commands that are imported when they are used, so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the manual."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module, which is named after it."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"eventscope.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(eventscope.__version__, prog_name="eventscope")
+def cli() -> None:
+    """See and use what happens in your PostgreSQL database."""

@@ -1,0 +1,33 @@
+"""Running an engine under the dashboard."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from eventscope.app import EventScope
+from eventscope.cli.log import log_to_file
+from eventscope.settings import Settings
+
+
+def wanted(no_dashboard: bool) -> bool:
+    """Whether to open the dashboard: somebody is there to look, and did not refuse."""
+    attended = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
+    return attended and not no_dashboard
+
+
+def run(app: EventScope, settings: Settings) -> int:
+    """Open the dashboard, and stop the engine when it is closed. Returns the exit code."""
+    from eventscope.engine.thread import EngineThread
+    from eventscope.tui.app import EventScopeApp
+
+    log_to_file(settings.queue_file(app.name).with_suffix(".log"))
+    engine = EngineThread(app, settings)
+    engine.start()
+    try:
+        EventScopeApp(engine).run()
+    finally:
+        engine.stop()
+    if engine.error is not None:
+        raise engine.error
+    return 0

@@ -1,0 +1,124 @@
+"""Running an engine without a dashboard, and telling at the end how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from eventscope.app import EventScope
+from eventscope.engine import Engine, Snapshot
+from eventscope.errors import EventScopeError
+from eventscope.settings import Settings
+
+OK: Final = 0
+HALTED: Final = 1
+TIMED_OUT: Final = 4
+INTERRUPTED: Final = 130
+
+Work = Callable[[Engine], Awaitable[int]]
+"""What ends a run by itself; returns the exit code, to which halted operators add."""
+
+
+async def run(app: EventScope, settings: Settings, work: Work | None = None) -> int:
+    """Run until ``work`` is done, or a signal comes; prints the summary as the last line.
+
+    SIGTERM drains: operators finish the event they are at. A second signal ends at once.
+    Returns the exit code.
+    """
+    began = time.monotonic()
+    signals = _Signals()
+    engine = Engine(app, settings)
+    code = OK
+    failure: EventScopeError | None = None
+    try:
+        async with engine:
+            code = await _first(
+                signals.wait(), engine.wait(), *([work(engine)] if work is not None else [])
+            )
+    except EventScopeError as error:
+        if engine.failure is None:
+            raise
+        failure = error
+    snapshot = engine.snapshot()
+    print_summary(snapshot, time.monotonic() - began)
+    if failure is not None:
+        raise failure
+    halted = any(operator.state == "halted" for operator in snapshot.operators)
+    return HALTED if code == OK and halted else code
+
+
+def until_caught_up(timeout: float | None) -> Work:
+    """The work of a CI job: to have processed everything, cascades included."""
+
+    async def work(engine: Engine) -> int:
+        try:
+            await engine.settle(timeout)
+        except TimeoutError:
+            late = [f"{o.name} ({o.state})" for o in engine.snapshot().operators if o.depth]
+            print(
+                f"eventscope: not caught up after {timeout:g} s"
+                + (f"; still at work: {', '.join(late)}" if late else ""),
+                file=sys.stderr,
+            )
+            return TIMED_OUT
+        return OK
+
+    return work
+
+
+def print_summary(snapshot: Snapshot, seconds: float, **more: Any) -> None:
+    """Print one line of JSON that tells how a run went."""
+    operators = snapshot.operators
+    summary = {
+        "events": snapshot.stream.events,
+        "applied": {operator.name: operator.applied for operator in operators},
+        "failed": {operator.name: operator.failed for operator in operators},
+        "depth": {operator.name: operator.depth for operator in operators},
+        "state": {operator.name: operator.state for operator in operators},
+        "lag_bytes": snapshot.stream.received_lsn - snapshot.stream.stored_lsn,
+        **more,
+        "seconds": round(seconds, 3),
+    }
+    print(msgspec.json.encode(summary).decode(), flush=True)
+
+
+class _Signals:
+    """The signals that end a run."""
+
+    def __init__(self) -> None:
+        self._came = asyncio.Event()
+        self._code = OK
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._on_signal, OK)
+        loop.add_signal_handler(signal.SIGHUP, self._on_signal, OK)
+        loop.add_signal_handler(signal.SIGINT, self._on_signal, INTERRUPTED)
+
+    async def wait(self) -> int:
+        """Wait for a signal; returns the exit code that it asks for."""
+        await self._came.wait()
+        return self._code
+
+    def _on_signal(self, code: int) -> None:
+        if self._came.is_set():
+            os._exit(INTERRUPTED)
+        self._code = code
+        self._came.set()
+
+
+async def _first(*works: Awaitable[int | None]) -> int:
+    """The result of what ends first; the others are cancelled."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return next(iter(done)).result() or OK

@@ -1,0 +1,51 @@
+"""Where log lines go: to stderr as text, to stdout as JSON, or to a file beside a dashboard."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import structlog
+
+from eventscope.inspection.text import safe_text
+
+
+def log_to_stream(log_format: Literal["text", "json"]) -> None:
+    """Log text to stderr, or one JSON object a line to stdout."""
+    if log_format == "json":
+        _configure(structlog.processors.JSONRenderer(), sys.stdout)
+    else:
+        _configure(
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0), sys.stderr
+        )
+
+
+def log_to_file(path: Path) -> None:
+    """Log text to a file that only its owner can read."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    stream = os.fdopen(descriptor, "a", buffering=1, encoding="utf-8")
+    _configure(structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0), stream)
+
+
+def _configure(renderer: Any, stream: TextIO) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _sanitise,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _sanitise(_: Any, __: str, event: Any) -> Any:
+    """Nothing that comes from the database may drive a terminal."""
+    return {
+        key: safe_text(value, limit=2_000) if isinstance(value, str) else value
+        for key, value in event.items()
+    }

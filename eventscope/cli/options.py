@@ -1,0 +1,65 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from eventscope.settings import CONFIG_VARIABLE, Settings, SettingsError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_SETTINGS_OPTIONS = (
+    click.option("--url", help="Where the database is: a libpq URL or connection string."),
+    click.option("--slot-name", help="The replication slot to read."),
+    click.option("--publication", help="The publication to read."),
+    click.option("--queue-path", type=click.Path(path_type=Path), help="The queue file."),
+    click.option("--config", type=click.Path(path_type=Path, exists=True), help="A settings file."),
+    click.option(
+        "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any other setting."
+    ),
+)
+
+
+def settings_options(function: Function) -> Function:
+    """Add the options from which ``settings`` reads."""
+    for option in reversed(_SETTINGS_OPTIONS):
+        function = option(function)
+    return function
+
+
+def settings(
+    *,
+    config: Path | None = None,
+    assignments: tuple[str, ...] = (),
+    **given: Any,
+) -> Settings:
+    """The settings, with what the command line gives in first place."""
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config)
+    overrides = {key: value for key, value in given.items() if value is not None}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {assignment}: want KEY=VALUE")
+        overrides[key] = value
+    return Settings.load(**overrides)
+
+
+headless_option = click.option(
+    "--headless",
+    "no_dashboard",
+    is_flag=True,
+    help="No dashboard; the default where there is no terminal.",
+)
+log_format_option = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How a headless run logs.",
+)

@@ -1,0 +1,48 @@
+"""``eventscope run APP``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+import click
+
+from eventscope.cli import application, dashboard, headless
+from eventscope.cli import options as shared
+from eventscope.cli.log import log_to_stream
+
+
+@click.command("run")
+@click.argument("app", metavar="APP")
+@shared.headless_option
+@click.option(
+    "--until",
+    type=click.Choice(["caught-up"]),
+    help="End when everything is processed, cascades included (headless).",
+)
+@click.option("--timeout", type=float, metavar="S", help="Seconds that --until may take.")
+@shared.log_format_option
+@shared.settings_options
+def command(
+    app: str,
+    no_dashboard: bool,
+    until: str | None,
+    timeout: float | None,
+    log_format: Literal["text", "json"],
+    **given: Any,
+) -> int:
+    """Read the database's changes and run the operators of APP.
+
+    APP is module:attribute, path/to/file.py[:attribute] or a package; the attribute is app by
+    default.
+
+    Exit codes: 0 fine, 1 an operator halted, 2 usage or settings, 3 the database or the queue
+    cannot be used, 4 timeout, 130 interrupted.
+    """
+    settings = shared.settings(**given)
+    scope = application.load(app)
+    if until is None and dashboard.wanted(no_dashboard):
+        return dashboard.run(scope, settings)
+    log_to_stream(log_format)
+    work = headless.until_caught_up(timeout) if until is not None else None
+    return asyncio.run(headless.run(scope, settings, work))

@@ -1,0 +1,7 @@
+"""The engine: starts, supervises and stops everything."""
+
+from eventscope.engine.core import Engine
+from eventscope.engine.ring import EventRing
+from eventscope.engine.snapshot import Snapshot
+
+__all__ = ["Engine", "EventRing", "Snapshot"]

@@ -1,0 +1,338 @@
+"""The reader: from the server into the queue, and back to the server what is safe there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from eventscope import failpoints
+from eventscope.app import EventScope
+from eventscope.engine.snapshot import StreamState
+from eventscope.event import Lsn
+from eventscope.queue.base import Checkpoint, Origin, Queue
+from eventscope.replication import catalog, provision
+from eventscope.replication.assembly import Assembler, Batch
+from eventscope.replication.connection import (
+    Connection,
+    SourceError,
+    Unreachable,
+    connect,
+    connect_for_replication,
+    conninfo,
+    one_line,
+)
+from eventscope.replication.pgoutput import parse_relation
+from eventscope.replication.relations import Relation
+from eventscope.replication.stream import Stream
+from eventscope.settings import Settings
+
+_log = structlog.get_logger("eventscope.reader")
+
+_FEEDBACK: Final = 10.0
+"""Seconds after which the server hears from us at the latest."""
+_IDLE_ADVANCE: Final = 1.0
+"""Seconds between two acknowledgements of WAL that holds nothing for us."""
+_STANDBY_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 30.0
+_SLICE: Final = 0.005
+"""Seconds of work after which the reader rests while somebody looks at a user interface."""
+
+
+class Reader:
+    """Reads the stream into the queue, across lost connections.
+
+    Args:
+        app: whose tables are read.
+        settings: where, and through which publication and slot.
+        queue: what the transactions are appended to.
+        on_append: called with each batch when it is durable.
+        attended: whether a user interface shares the interpreter.
+    """
+
+    def __init__(
+        self,
+        app: EventScope,
+        settings: Settings,
+        queue: Queue,
+        on_append: Callable[[Batch], None],
+        *,
+        attended: bool,
+    ) -> None:
+        self.state: StreamState = "connecting"
+        self.detail = ""
+        self.next_retry: float | None = None
+        self.events = 0
+        """Events stored since the start."""
+        self._app = app
+        self._settings = settings
+        self._queue = queue
+        self._on_append = on_append
+        self._attended = attended
+        self._catalog: Connection | None = None
+        self._stream: Stream | None = None
+        self._assembler: Assembler | None = None
+        self._sent = Lsn(0)
+        self._sent_at = self._advanced_at = 0.0
+
+    @property
+    def received(self) -> Lsn:
+        """The server's position as last heard of."""
+        heard = self._stream.server_lsn if self._stream is not None else Lsn(0)
+        return max(heard, self.stored)
+
+    @property
+    def stored(self) -> Lsn:
+        """Everything of interest before this is durable here."""
+        checkpoint = self._queue.checkpoint
+        return checkpoint.reached if checkpoint is not None else Lsn(0)
+
+    @property
+    def acknowledged(self) -> Lsn:
+        """What the server was told it may forget."""
+        return self._sent
+
+    @property
+    def seen(self) -> Lsn:
+        """Every transaction that ended before this is visible in the queue."""
+        if self._assembler is None or self._stream is None or not self._assembler.idle:
+            return self.stored
+        return max(self.stored, self._stream.server_lsn, self._assembler.passed)
+
+    async def prepare(self) -> None:
+        """Check and prepare the database for the first time.
+
+        Raises:
+            SourceError: it cannot be reached, prepared or trusted.
+        """
+        connection = await self._connected()
+        app, settings = self._app, self._settings
+        await provision.check_server(connection)
+        await provision.check_tables(connection, app)
+        await provision.ensure_publication(connection, settings.publication, app.entities)
+        unidentified = await provision.unidentified(connection, app)
+        if settings.replica_identity == "full":
+            await provision.identify_fully(connection, unidentified)
+        else:
+            for entity, (column, operator) in unidentified.items():
+                _log.warning(
+                    f"the WAL does not hold old values of {entity}.{column}, so operator "
+                    f"{operator} must recompute its whole table when such a row is changed or "
+                    f"deleted; run ALTER TABLE {entity} REPLICA IDENTITY FULL, or set "
+                    f"replica_identity = 'full'"
+                )
+        await (await self._attach()).close()
+
+    async def run(self) -> None:
+        """Read until cancelled.
+
+        Raises:
+            SourceError: in a state that only a person can mend.
+            QueueError: the queue cannot take more.
+        """
+        failures = 0
+        while True:
+            began = time.monotonic()
+            try:
+                await self._stream_once()
+            except psycopg.errors.ObjectInUse:
+                await self._stand_by()
+                failures = 0
+                continue
+            except Unreachable as error:
+                reason = str(error)
+            except psycopg.errors.ObjectNotInPrerequisiteState as error:
+                raise SourceError(one_line(error)) from error
+            except psycopg.errors.UndefinedObject as error:
+                raise SourceError(
+                    f"{one_line(error)}: the publication or slot is gone, or was made after "
+                    f"what the slot has to tell"
+                ) from error
+            except psycopg.Error as error:
+                reason = f"connection lost: {one_line(error)}"
+            finally:
+                await self._disconnect()
+            failures = 1 if time.monotonic() - began > _LONGEST_WAIT else failures + 1
+            await self._wait("reconnecting", reason, _reconnect_wait(failures))
+
+    def ask(self) -> None:
+        """Ask the server how far it is."""
+        if self._stream is not None:
+            self._stream.acknowledge(self._sent, ask=True)
+
+    async def server_position(self) -> Lsn:
+        """The end of the WAL that the server has flushed.
+
+        Raises:
+            Unreachable: it cannot be asked now.
+        """
+        connection = await self._connected()
+        try:
+            cursor = await connection.execute("SELECT pg_current_wal_flush_lsn()::text")
+            row = await cursor.fetchone()
+        except psycopg.OperationalError as error:
+            raise Unreachable(one_line(error)) from error
+        return Lsn.parse(row[0]) if row else Lsn(0)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._disconnect()
+        self.state = "stopped"
+
+    async def _stream_once(self) -> None:
+        """Connect, and read until something ends it."""
+        self.state, self.detail, self.next_retry = "connecting", "", None
+        replication = await self._attach()
+        try:
+            self._assembler = assembler = Assembler(
+                next_seq=self._queue.last_seq + 1,
+                stored=self.stored,
+                versions=self._queue.latest_versions,
+                next_version=max(self._queue.relations, default=0) + 1,
+            )
+            self._stream = stream = await Stream.start(
+                replication,
+                assembler,
+                slot=self._settings.slot_name,
+                publication=self._settings.publication,
+                start=self.stored,
+                slice=_SLICE if self._attended else None,
+            )
+        except BaseException:
+            await replication.close()
+            raise
+        self.state = "streaming"
+        _log.info("streaming", slot=self._settings.slot_name, start=str(self.stored))
+        self._acknowledge(stream, self.stored)
+        while True:
+            ahead = self.seen > self.stored
+            await stream.arrived(_IDLE_ADVANCE if ahead else _FEEDBACK)
+            batch = assembler.take()
+            stream.resume()
+            if batch:
+                await self._store(batch)
+            await self._advance(stream)
+
+    async def _store(self, batch: Batch) -> None:
+        await self._queue.append(batch, await self._describe(batch.relations))
+        failpoints.hit(failpoints.AFTER_APPEND)
+        self.events += sum(batch.counts.values())
+        self._on_append(batch)
+
+    async def _advance(self, stream: Stream) -> None:
+        """Acknowledge what is safe, also WAL that holds nothing for us."""
+        now = time.monotonic()
+        seen = self.seen
+        if seen > self.stored and (
+            stream.reply_requested or now - self._advanced_at >= _IDLE_ADVANCE
+        ):
+            await self._queue.acknowledge(seen)
+            self._advanced_at = now
+        due = stream.reply_requested or now - self._sent_at >= _FEEDBACK
+        if self.stored > self._sent or due:
+            self._acknowledge(stream, self.stored, ask=due and not stream.reply_requested)
+
+    def _acknowledge(self, stream: Stream, lsn: Lsn, *, ask: bool = False) -> None:
+        stream.acknowledge(lsn, ask=ask)
+        self._sent, self._sent_at = lsn, time.monotonic()
+        failpoints.hit(failpoints.AFTER_ACKNOWLEDGE)
+
+    async def _attach(self) -> Connection:
+        """Open a replication connection whose slot goes on where the queue has stopped."""
+        catalog_connection = await self._connected()
+        settings, queue = self._settings, self._queue
+        replication = await connect_for_replication(self._conninfo("replication"))
+        try:
+            system_id, timeline, _, database = await _identify(replication)
+            origin = Origin(system_id, database, settings.slot_name)
+            before = queue.checkpoint
+            if before is not None:
+                await queue.begin(origin, before)
+                if before.timeline != timeline and settings.durable_slot:
+                    raise SourceError(
+                        f"the server is on timeline {timeline}, this queue was written on "
+                        f"{before.timeline}: after a failover or restore nobody can tell what "
+                        f"was lost. To start anew from now: move the queue file away"
+                    )
+            slot = await catalog.slot(catalog_connection, settings.slot_name)
+            if slot is not None and settings.durable_slot:
+                reached = before.reached if before is not None else None
+                provision.check_slot(slot, settings, database, reached)
+                start = reached or slot.confirmed_flush or Lsn(0)
+            elif before is not None and settings.durable_slot:
+                raise provision.slot_gone(settings, before.reached)
+            else:
+                start = await provision.create_slot(replication, settings)
+            await queue.discard_open()
+            stored = before.stored if before is not None else Lsn(0)
+            await queue.begin(origin, Checkpoint(timeline, stored, start))
+        except BaseException:
+            await replication.close()
+            raise
+        return replication
+
+    async def _describe(self, messages: Mapping[int, bytes]) -> dict[int, Relation]:
+        described = {}
+        for version, raw in messages.items():
+            message = parse_relation(raw)
+            try:
+                connection = await self._connected()
+                relation = await catalog.describe(connection, connection.info.dbname, message)
+            except (SourceError, psycopg.Error) as error:
+                _log.warning("types are not known", table=message.table, error=one_line(error))
+                relation = catalog.undescribed(self._settings.database, message)
+            described[version] = relation
+        return described
+
+    async def _connected(self) -> Connection:
+        """The connection for catalog queries, opened if need be."""
+        if self._catalog is None or self._catalog.closed:
+            self._catalog = await connect(self._conninfo("catalog"))
+        return self._catalog
+
+    async def _disconnect(self) -> None:
+        stream, self._stream, self._assembler = self._stream, None, None
+        catalog_connection, self._catalog = self._catalog, None
+        if stream is not None:
+            await stream.close()
+        if catalog_connection is not None:
+            await catalog_connection.close()
+
+    async def _stand_by(self) -> None:
+        """The slot is somebody else's: say whose, and wait for its end."""
+        try:
+            holder = await catalog.slot_holder(await self._connected(), self._settings.slot_name)
+        except (SourceError, psycopg.Error):
+            holder = "another session"
+        reason = f"slot {self._settings.slot_name} is in use by {holder}"
+        await self._wait("standby", reason, _STANDBY_WAIT)
+
+    async def _wait(self, state: StreamState, reason: str, seconds: float) -> None:
+        if (state, reason) != (self.state, self.detail):
+            _log.warning(reason, state=state)
+        self.state, self.detail = state, reason
+        self.next_retry = time.time() + seconds
+        await asyncio.sleep(seconds)
+
+    def _conninfo(self, purpose: str) -> str:
+        return conninfo(self._settings, purpose, self._app.name)
+
+
+async def _identify(replication: Connection) -> tuple[str, int, str, str]:
+    cursor: psycopg.AsyncCursor[Any] = await replication.execute("IDENTIFY_SYSTEM")
+    row = await cursor.fetchone()
+    if row is None:
+        raise SourceError("the server does not identify itself")
+    system_id, timeline, position, database = row
+    return str(system_id), int(timeline), str(position), str(database)
+
+
+def _reconnect_wait(failures: int) -> float:
+    """Seconds before the next attempt: doubling from 0.2, capped, with full jitter above half."""
+    planned: float = min(0.1 * 2 ** min(failures, 10), _LONGEST_WAIT)
+    return planned * random.uniform(0.5, 1)  # noqa: S311 - no secret

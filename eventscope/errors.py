@@ -1,0 +1,10 @@
+"""Errors that a person can mend: each message names the thing and the cure."""
+
+from __future__ import annotations
+
+
+class EventScopeError(Exception):
+    """The base of errors that are shown as one line, without a traceback."""
+
+    exit_code = 2
+    """What a command exits with: 2 usage or settings, 3 database or queue, 4 timeout."""

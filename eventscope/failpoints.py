@@ -1,0 +1,54 @@
+"""The named places where a test may kill the process, raise or stop it.
+
+``EVENTSCOPE_FAILPOINT=name[:nth]:action`` arms one of them: at its ``nth`` passage (the first by
+default) the action is taken. Not armed, a failpoint costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Final
+
+AFTER_APPEND: Final = "after-append"
+"""Events are durable in the queue, the server does not know yet."""
+AFTER_ACKNOWLEDGE: Final = "after-acknowledge"
+"""The server may forget what the queue holds."""
+AFTER_EFFECT: Final = "after-effect"
+"""An operator's effect is committed, its position is not."""
+
+ALL: Final = (AFTER_APPEND, AFTER_ACKNOWLEDGE, AFTER_EFFECT)
+
+
+class FailpointError(RuntimeError):
+    """Raised by a failpoint whose action is ``raise``."""
+
+
+def hit(name: str) -> None:
+    """Pass a failpoint; does what it is armed for, once."""
+    global _armed, _passages
+    if _armed is None or _armed[0] != name:
+        return
+    _passages += 1
+    if _passages < _armed[1]:
+        return
+    action, _armed = _armed[2], None
+    if action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif action == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    else:
+        raise FailpointError(name)
+
+
+def _parse(text: str) -> tuple[str, int, str] | None:
+    if not text:
+        return None
+    name, *middle, action = text.split(":")
+    if name not in ALL or action not in ("kill", "stop", "raise") or len(middle) > 1:
+        raise ValueError(f"EVENTSCOPE_FAILPOINT={text}: want name[:nth]:kill|stop|raise")
+    return name, int(middle[0]) if middle else 1, action
+
+
+_armed = _parse(os.environ.get("EVENTSCOPE_FAILPOINT", ""))
+_passages = 0

@@ -1,0 +1,1 @@
+"""Looking at events without any user interface: safe text, values, differences, summaries."""

@@ -1,0 +1,1 @@
+"""From events to effects: each operator at its own position and pace."""

@@ -1,0 +1,25 @@
+"""What an operator does with events: the seam between its loop and its work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from eventscope.queue.base import QueuedEvent
+
+
+class Effect(Protocol):
+    """Applies events. All of a call takes effect, or it raises."""
+
+    durable_each: bool
+    """Whether an event must be noted as done before the next one is begun."""
+
+    async def apply(self, events: Sequence[QueuedEvent]) -> None:
+        """Apply events in their order.
+
+        Raises:
+            ConnectionLost: the database is away; nothing is wrong with the events.
+        """
+
+    async def close(self) -> None:
+        """Release everything; idempotent."""

@@ -1,0 +1,90 @@
+"""Telling of failures: the adapter that hears of every retry and of every operator that halts."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+
+from eventscope.event import Event
+from eventscope.settings import SettingsError
+
+_log = structlog.get_logger("eventscope.operators")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryStatus:
+    """How far the retries of one event have come. Times are in milliseconds."""
+
+    curr_retries: int
+    """Failed attempts so far."""
+    max_retries: int
+    curr_time_to_wait: int
+    """The wait before the next attempt; 0 if there is none."""
+
+
+class ErrorLogger(Protocol):
+    """What an ``error_logger_adapter`` does."""
+
+    def on_retry(
+        self, operator: str, event: Event, error: BaseException, status: RetryStatus
+    ) -> None:
+        """An attempt failed, and there will be another."""
+
+    def on_failed(
+        self, operator: str, event: Event, error: BaseException, status: RetryStatus
+    ) -> None:
+        """The last attempt failed; the operator halts."""
+
+
+class LogErrors:
+    """The default: failures go to the log."""
+
+    def on_retry(
+        self, operator: str, event: Event, error: BaseException, status: RetryStatus
+    ) -> None:
+        """Log a warning."""
+        _log.warning(
+            "operator failed, will retry",
+            operator=operator,
+            event_id=event.id,
+            error=f"{type(error).__name__}: {error}",
+            attempt=status.curr_retries,
+            retry_in_ms=status.curr_time_to_wait,
+        )
+
+    def on_failed(
+        self, operator: str, event: Event, error: BaseException, status: RetryStatus
+    ) -> None:
+        """Log an error."""
+        _log.error(
+            "operator halted",
+            operator=operator,
+            event_id=event.id,
+            error=f"{type(error).__name__}: {error}",
+            attempts=status.curr_retries,
+        )
+
+
+def error_logger(adapter: str) -> ErrorLogger:
+    """Build the adapter that a setting names: ``log`` or ``package.module:Class``.
+
+    Raises:
+        SettingsError: there is no such class.
+    """
+    if adapter == "log":
+        return LogErrors()
+    module, _, name = adapter.partition(":")
+    try:
+        built = getattr(importlib.import_module(module), name)()
+    except Exception as error:
+        raise SettingsError(
+            f"setting error_logger_adapter: cannot use {adapter!r} ({error}); "
+            f"want log or package.module:Class"
+        ) from error
+    for method in ("on_retry", "on_failed"):
+        if not callable(getattr(built, method, None)):
+            raise SettingsError(f"setting error_logger_adapter: {adapter} has no method {method}")
+    return cast("ErrorLogger", built)

@@ -1,0 +1,66 @@
+"""An operator's own connection to the database, opened when needed and again when lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+
+from eventscope.operators.fence import Fence
+from eventscope.replication.connection import Connection, Unreachable, connect, one_line
+
+
+class ConnectionLost(Exception):
+    """The database is away; the work is to be done again when it is back."""
+
+
+class Session:
+    """One connection, and transactions on it that see what they follow.
+
+    Args:
+        conninfo: where to connect.
+        on_wait: called with a transaction id that is not visible yet.
+        options: further arguments of ``psycopg.AsyncConnection.connect``.
+    """
+
+    def __init__(self, conninfo: str, on_wait: Callable[[int], None], **options: Any) -> None:
+        self._conninfo = conninfo
+        self._options = options
+        self._fence = Fence(on_wait)
+        self._connection: Connection | None = None
+
+    @asynccontextmanager
+    async def transaction(self, after: Collection[int]) -> AsyncIterator[Connection]:
+        """Run a transaction that sees the given committed transactions.
+
+        Raises:
+            ConnectionLost: the connection could not be opened or did not survive. Whether a
+                commit that was under way succeeded is not known then.
+        """
+        connection = await self._opened()
+        try:
+            for xid in after:
+                await self._fence.wait(connection, xid)
+            async with connection.transaction():
+                yield connection
+        except psycopg.Error as error:
+            if connection.closed or connection.broken:
+                raise ConnectionLost(one_line(error)) from error
+            raise
+
+    async def close(self) -> None:
+        """Close the connection; idempotent."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _opened(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._fence.forget()
+            try:
+                self._connection = await connect(self._conninfo, **self._options)
+            except Unreachable as error:
+                raise ConnectionLost(str(error)) from error
+        return self._connection

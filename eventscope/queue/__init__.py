@@ -1,0 +1,1 @@
+"""The durable log of events and every operator's position in it."""

@@ -1,0 +1,52 @@
+"""One process a queue file, and the name of the one that has it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from eventscope.queue.base import QueueError
+
+
+class FileLock:
+    """An advisory lock beside a file; it ends with the process that holds it.
+
+    Args:
+        path: the file to protect. It is made, with mode 0600, in a folder with mode 0700.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock; raises QueueError naming the process that has it."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            os.close(os.open(self._path, flags, 0o600))
+            descriptor = os.open(f"{self._path}.lock", flags, 0o600)
+        except OSError as error:
+            raise QueueError(
+                f"queue file {self._path} cannot be opened: {error.strerror}; "
+                f"name another place with queue_path"
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise QueueError(
+                f"queue file {self._path} is in use by process {holder}; "
+                f"stop it, or name another file with queue_path"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock up; idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,352 @@
+"""The queue in a SQLite file.
+
+Two connections: one appends, and each of its commits is fsynced (``synchronous=FULL``) because
+the server forgets what it has acknowledged. The other reads and keeps positions without an
+fsync each: a position lost in a power failure only means that events come again.
+Source: SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Self
+
+import aiosqlite
+import msgspec
+
+from eventscope.event import Lsn
+from eventscope.queue.base import Checkpoint, Origin, QueuedEvent, QueueError
+from eventscope.queue.file_lock import FileLock
+from eventscope.replication.assembly import Batch, Counts
+from eventscope.replication.pgoutput import row_relation
+from eventscope.replication.relations import Relation, Transaction
+
+APPLICATION_ID: Final = 0x65767363  # "evsc"
+VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE origin(system_id TEXT NOT NULL, database TEXT NOT NULL, slot TEXT NOT NULL) STRICT;
+CREATE TABLE checkpoint(timeline INTEGER NOT NULL, acknowledged INTEGER NOT NULL) STRICT;
+CREATE TABLE relation(
+    version INTEGER PRIMARY KEY, message BLOB NOT NULL, description TEXT NOT NULL) STRICT;
+CREATE TABLE txn(
+    last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, end_lsn INTEGER NOT NULL,
+    commit_lsn INTEGER NOT NULL, xid INTEGER NOT NULL, committed_at INTEGER NOT NULL) STRICT;
+CREATE TABLE event(
+    seq INTEGER PRIMARY KEY, relation INTEGER NOT NULL, message BLOB NOT NULL) STRICT;
+CREATE TABLE operator(name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
+"""
+
+_PRUNE_CHUNK: Final = 5_000
+
+
+class SqliteQueue:
+    """A queue in one file, which one process at a time may open.
+
+    Args:
+        path: the file; made with mode 0600 in a folder with mode 0700.
+        retention_events: events kept after every operator has passed them.
+        retention_bytes: size of the file beyond which fewer are kept.
+    """
+
+    def __init__(self, path: Path, *, retention_events: int, retention_bytes: int) -> None:
+        self.path = path
+        self._retention_events = retention_events
+        self._retention_bytes = retention_bytes
+        self._lock = FileLock(path)
+        self._origin: Origin | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._last_seq = 0
+        self._relations: dict[int, Relation] = {}
+        self._latest: dict[int, tuple[int, bytes]] = {}
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, *, retention_events: int, retention_bytes: int) -> Self:
+        """Open a queue file, or make one.
+
+        Raises:
+            QueueError: the file is in use, damaged, not ours, or of a newer version.
+        """
+        queue = cls(path, retention_events=retention_events, retention_bytes=retention_bytes)
+        queue._lock.acquire()
+        try:
+            await queue._open()
+        except BaseException as error:
+            queue._lock.release()
+            if isinstance(error, sqlite3.DatabaseError):
+                raise QueueError(
+                    f"queue file {path} cannot be used: {error}; "
+                    f"it was left as it is: move it away to start with an empty queue"
+                ) from None
+            raise
+        return queue
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """How far the log has come."""
+        return self._checkpoint
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence number of the last visible event."""
+        return self._last_seq
+
+    @property
+    def relations(self) -> Mapping[int, Relation]:
+        """Every relation version that queued events are described by."""
+        return self._relations
+
+    @property
+    def latest_versions(self) -> Mapping[int, tuple[int, bytes]]:
+        """The latest relation version of each table."""
+        return self._latest
+
+    async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
+        """Start the log at a checkpoint, or move it there if nothing lies between."""
+        if self._origin is not None and self._origin != origin:
+            raise QueueError(
+                f"queue file {self.path} holds the events of {_described(self._origin)}, "
+                f"not of {_described(origin)}; name another with queue_path"
+            )
+        log = self._log
+        if self._origin is None:
+            await log.execute(
+                "INSERT INTO origin VALUES (?, ?, ?)",
+                (origin.system_id, origin.database, origin.slot),
+            )
+        await log.execute("DELETE FROM checkpoint")
+        await log.execute(
+            "INSERT INTO checkpoint VALUES (?, ?)",
+            (checkpoint.timeline, checkpoint.acknowledged),
+        )
+        await log.commit()
+        self._origin, self._checkpoint = origin, checkpoint
+
+    async def append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
+        """Store a batch durably."""
+        log = self._log
+        try:
+            for version, message in batch.relations.items():
+                description = msgspec.json.encode(relations[version]).decode()
+                await log.execute(
+                    "INSERT INTO relation VALUES (?, ?, ?)", (version, message, description)
+                )
+            if batch.rows:
+                await log.executemany("INSERT INTO event VALUES (?, ?, ?)", batch.rows)
+            if batch.transactions:
+                await log.executemany(
+                    "INSERT INTO txn(first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    batch.transactions,
+                )
+            await log.commit()
+        except BaseException:
+            await log.rollback()
+            raise
+        for version, message in batch.relations.items():
+            self._know(version, message, relations[version])
+        if batch.transactions:
+            last = batch.transactions[-1]
+            self._last_seq = last.last_seq
+            self._checkpoint = replace(self._begun(), stored=last.end_lsn)
+
+    async def acknowledge(self, lsn: Lsn) -> None:
+        """Note durably what the server may forget."""
+        await self._log.execute("UPDATE checkpoint SET acknowledged = ?", (lsn,))
+        await self._log.commit()
+        self._checkpoint = replace(self._begun(), acknowledged=lsn)
+
+    async def discard_open(self) -> None:
+        """Drop the rows of a transaction whose end never came."""
+        await self._log.execute("DELETE FROM event WHERE seq > ?", (self._last_seq,))
+        await self._log.commit()
+
+    async def position(self, operator: str) -> int:
+        """Where an operator stands; a new one starts at the end of the log."""
+        rows = list(
+            await self._desk.execute_fetchall(
+                "SELECT position FROM operator WHERE name = ?", (operator,)
+            )
+        )
+        if rows:
+            return int(rows[0][0])
+        await self.advance(operator, self._last_seq)
+        return self._last_seq
+
+    async def advance(self, operator: str, seq: int) -> None:
+        """Note that an operator is done with everything up to ``seq``."""
+        await self._desk.execute(
+            "INSERT INTO operator VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+            (operator, seq),
+        )
+        await self._desk.commit()
+
+    async def counts(self, after: int) -> Counts:
+        """Count the visible events after ``after`` by relation version and kind."""
+        rows = await self._desk.execute_fetchall(
+            "SELECT relation, unicode(substr(message, 1, 1)), count(*) FROM event"
+            " WHERE seq > ? AND seq <= ? GROUP BY 1, 2",
+            (after, self._last_seq),
+        )
+        return {(relation, kind): count for relation, kind, count in rows}
+
+    async def read(self, after: int, relations: Collection[int], limit: int) -> list[QueuedEvent]:
+        """The first ``limit`` visible events after ``after`` of the given relation versions."""
+        if not relations or after >= self._last_seq:
+            return []
+        marks = ", ".join("?" * len(relations))
+        rows = list(
+            await self._desk.execute_fetchall(
+                f"SELECT seq, relation, message FROM event"  # noqa: S608 - marks only
+                f" WHERE seq > ? AND seq <= ? AND relation IN ({marks}) ORDER BY seq LIMIT ?",
+                (after, self._last_seq, *relations, limit),
+            )
+        )
+        if not rows:
+            return []
+        transactions = await self._desk.execute_fetchall(
+            "SELECT first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at FROM txn"
+            " WHERE last_seq >= ? AND first_seq <= ? ORDER BY last_seq",
+            (rows[0][0], rows[-1][0]),
+        )
+        return list(self._joined(rows, transactions))
+
+    async def prune(self) -> int:
+        """Give up history, in small steps between which appends go on."""
+        positions = await self._desk.execute_fetchall("SELECT min(position) FROM operator")
+        lowest = next(iter(positions))[0]
+        passed = self._last_seq if lowest is None else int(lowest)
+        end = min(passed, self._last_seq - await self._history())
+        dropped = 0
+        while True:
+            async with self._desk.execute(
+                "DELETE FROM event WHERE seq IN"
+                " (SELECT seq FROM event WHERE seq <= ? ORDER BY seq LIMIT ?)",
+                (end, _PRUNE_CHUNK),
+            ) as cursor:
+                count = cursor.rowcount
+            # the last transaction stays: it is the checkpoint
+            await self._desk.execute(
+                "DELETE FROM txn WHERE last_seq <= ? AND last_seq < ?"
+                " AND last_seq < (SELECT coalesce(min(seq), ?) FROM event)",
+                (end, self._last_seq, self._last_seq),
+            )
+            await self._desk.commit()
+            dropped += count
+            if count < _PRUNE_CHUNK:
+                return dropped
+
+    async def close(self) -> None:
+        """Release everything; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._desk.close()
+        await self._log.close()
+        self._lock.release()
+
+    async def _open(self) -> None:
+        self._log = await _connect(self.path, synchronous="FULL")
+        try:
+            await self._prepare()
+            self._desk = await _connect(self.path, synchronous="NORMAL")
+        except BaseException:
+            await self._log.close()
+            raise
+        try:
+            await self._load()
+        except BaseException:
+            await self._desk.close()
+            await self._log.close()
+            raise
+
+    async def _prepare(self) -> None:
+        """Make the tables of a new file; refuse a file that is not ours."""
+        application = await _pragma(self._log, "application_id")
+        version = await _pragma(self._log, "user_version")
+        tables = await self._log.execute_fetchall("SELECT name FROM sqlite_schema LIMIT 1")
+        if not list(tables):
+            await self._log.executescript(
+                f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+                f" PRAGMA user_version = {VERSION}; COMMIT;"
+            )
+        elif application != APPLICATION_ID:
+            raise QueueError(f"{self.path} is no queue of eventscope; name another with queue_path")
+        elif version > VERSION:
+            raise QueueError(
+                f"queue file {self.path} was written by a newer eventscope (format {version}, "
+                f"this one knows {VERSION}); update eventscope"
+            )
+
+    async def _load(self) -> None:
+        desk = self._desk
+        for system_id, database, slot in await desk.execute_fetchall("SELECT * FROM origin"):
+            self._origin = Origin(system_id, database, slot)
+        stored = Lsn(0)
+        for last_seq, end_lsn in await desk.execute_fetchall(
+            "SELECT last_seq, end_lsn FROM txn ORDER BY last_seq DESC LIMIT 1"
+        ):
+            self._last_seq, stored = last_seq, Lsn(end_lsn)
+        for timeline, acknowledged in await desk.execute_fetchall("SELECT * FROM checkpoint"):
+            self._checkpoint = Checkpoint(timeline, stored, Lsn(acknowledged))
+        for version, message, description in await desk.execute_fetchall(
+            "SELECT version, message, description FROM relation ORDER BY version"
+        ):
+            self._know(version, message, msgspec.json.decode(description, type=Relation))
+        await self.discard_open()
+
+    def _begun(self) -> Checkpoint:
+        if self._checkpoint is None:
+            raise RuntimeError("the queue has not begun")
+        return self._checkpoint
+
+    def _know(self, version: int, message: bytes, relation: Relation) -> None:
+        self._relations[version] = relation
+        self._latest[row_relation(message)] = (version, message)
+
+    def _joined(self, rows: list[Any], transactions: Iterable[Any]) -> Iterable[QueuedEvent]:
+        following = iter(transactions)
+        transaction: Transaction | None = None
+        for seq, relation, message in rows:
+            while transaction is None or transaction.last_seq < seq:
+                first, last, end_lsn, commit_lsn, xid, committed_at = next(following)
+                transaction = Transaction(
+                    first, last, Lsn(end_lsn), Lsn(commit_lsn), xid, committed_at
+                )
+            yield QueuedEvent(seq, self._relations[relation], message, transaction)
+
+    async def _history(self) -> int:
+        """How many events to keep: half as many while the file is too large."""
+        pages = await _pragma(self._desk, "page_count") - await _pragma(
+            self._desk, "freelist_count"
+        )
+        size = pages * await _pragma(self._desk, "page_size")
+        if size <= self._retention_bytes:
+            return self._retention_events
+        rows = await self._desk.execute_fetchall("SELECT count(*) FROM event")
+        return min(self._retention_events, int(next(iter(rows))[0]) // 2)
+
+
+async def _connect(path: Path, *, synchronous: str) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, timeout=10.0, cached_statements=256)
+    try:
+        await connection.execute("PRAGMA journal_mode = WAL")
+        await connection.execute(f"PRAGMA synchronous = {synchronous}")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _pragma(connection: aiosqlite.Connection, name: str) -> int:
+    rows = await connection.execute_fetchall(f"PRAGMA {name}")
+    return int(next(iter(rows))[0])
+
+
+def _described(origin: Origin) -> str:
+    return f"database {origin.database} (system {origin.system_id}, slot {origin.slot})"

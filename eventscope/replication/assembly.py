@@ -1,0 +1,156 @@
+"""From the messages of the stream to batches of raw rows and whole transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eventscope.event import Lsn
+from eventscope.replication import pgoutput
+from eventscope.replication.pgoutput import Begin, ProtocolError
+from eventscope.replication.relations import Transaction
+
+Row = tuple[int, int, bytes]
+"""Sequence number, relation version, raw message."""
+
+Counts = dict[tuple[int, int], int]
+"""Number of rows by relation version and kind of message."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What arrived since the last batch: rows, and the transactions that ended with them.
+
+    The rows after the last transaction belong to one that is still open.
+    """
+
+    relations: dict[int, bytes] = field(default_factory=dict)
+    """New relation versions: raw Relation messages by version."""
+    rows: list[Row] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
+    counts: Counts = field(default_factory=dict)
+    """Of the rows of the ended transactions, also those in earlier batches."""
+    size: int = 0
+    """Bytes of all rows."""
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.transactions or self.relations)
+
+
+class Assembler:
+    """Turns messages into batches, numbering rows without gaps.
+
+    Transactions that ended before ``stored`` are skipped: after a server crash what was
+    acknowledged may come again. On one timeline a commit record that begins before the end of
+    the last stored one is stored already.
+
+    Args:
+        next_seq: the sequence number of the next row.
+        stored: the end of the last transaction that is stored.
+        versions: the latest relation version of each table, as its id and raw message, by oid.
+        next_version: the id of the next new relation version.
+    """
+
+    def __init__(
+        self,
+        *,
+        next_seq: int,
+        stored: Lsn,
+        versions: Mapping[int, tuple[int, bytes]],
+        next_version: int,
+    ) -> None:
+        self._seq = next_seq
+        self._stored = stored
+        self._versions = dict(versions)
+        self._next_version = next_version
+        self._batch = Batch()
+        self._begin: Begin | None = None
+        self._skipping = False
+        self._first_seq = next_seq
+        self._counts: Counts = {}
+        self.passed = Lsn(0)
+        """The end of the last transaction that held nothing for us."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no transaction is open and nothing waits to be stored."""
+        return self._begin is None and not self._batch
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait to be stored."""
+        return self._batch.size
+
+    def take(self) -> Batch:
+        """Hand over what has arrived and start a new batch."""
+        batch, self._batch = self._batch, Batch()
+        return batch
+
+    def feed(self, message: bytes) -> None:
+        """Take the next message; raises ProtocolError if it cannot come here."""
+        kind = message[0]
+        if kind in (pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE):
+            if not self._skipping:
+                self._add(kind, pgoutput.row_relation(message), message)
+        elif kind == pgoutput.BEGIN:
+            self._open(pgoutput.parse_begin(message))
+        elif kind == pgoutput.COMMIT:
+            self._close(pgoutput.parse_commit(message).end_lsn)
+        elif kind == pgoutput.RELATION:
+            self._describe(message)
+        elif kind == pgoutput.TRUNCATE:
+            if not self._skipping:
+                for oid in pgoutput.parse_truncate(message).relations:
+                    self._add(kind, oid, message)
+        elif kind not in (pgoutput.TYPE, pgoutput.ORIGIN, pgoutput.MESSAGE):
+            raise ProtocolError(f"unknown message {chr(kind)!r}")
+
+    def _open(self, begin: Begin) -> None:
+        if self._begin is not None:
+            raise ProtocolError("a transaction began inside another")
+        self._begin = begin
+        self._skipping = begin.commit_lsn < self._stored
+        self._first_seq = self._seq
+        self._counts = {}
+
+    def _add(self, kind: int, oid: int, message: bytes) -> None:
+        version = self._versions.get(oid)
+        if version is None or self._begin is None:
+            raise ProtocolError(f"a row of the undescribed table with oid {oid}")
+        counted = (version[0], kind)
+        self._counts[counted] = self._counts.get(counted, 0) + 1
+        batch = self._batch
+        batch.rows.append((self._seq, version[0], message))
+        batch.size += len(message)
+        self._seq += 1
+
+    def _close(self, end_lsn: Lsn) -> None:
+        begin, self._begin = self._begin, None
+        if begin is None:
+            raise ProtocolError("a commit without a transaction")
+        if self._skipping or self._seq == self._first_seq:
+            self._skipping = False
+            self.passed = end_lsn
+            return
+        self._stored = end_lsn
+        batch = self._batch
+        batch.transactions.append(
+            Transaction(
+                first_seq=self._first_seq,
+                last_seq=self._seq - 1,
+                end_lsn=end_lsn,
+                commit_lsn=begin.commit_lsn,
+                xid=begin.xid,
+                committed_at=begin.committed_at,
+            )
+        )
+        for counted, count in self._counts.items():
+            batch.counts[counted] = batch.counts.get(counted, 0) + count
+
+    def _describe(self, message: bytes) -> None:
+        oid = pgoutput.row_relation(message)
+        known = self._versions.get(oid)
+        if known is None or known[1] != message:
+            self._versions[oid] = (self._next_version, message)
+            self._batch.relations[self._next_version] = message
+            self._next_version += 1

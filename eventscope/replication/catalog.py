@@ -1,0 +1,188 @@
+"""What the system catalogs tell of tables, types and slots.
+
+Source: PostgreSQL documentation, chapter "System Catalogs".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from eventscope.event import Lsn, split_entity
+from eventscope.replication.connection import Connection
+from eventscope.replication.pgoutput import RelationMessage
+from eventscope.replication.relations import Column, Relation
+
+_TYPES: Final = """
+WITH RECURSIVE given AS (
+    SELECT * FROM unnest(%s::oid[], %s::int[]) WITH ORDINALITY AS g(oid, typmod, place)
+), walk AS (
+    SELECT place, oid FROM given
+    UNION ALL
+    SELECT walk.place, pg_type.typbasetype
+    FROM walk JOIN pg_type ON pg_type.oid = walk.oid WHERE pg_type.typtype = 'd'
+)
+SELECT format_type(given.oid, given.typmod),
+       CASE WHEN base.typtype = 'e' THEN 'text'::regtype
+            WHEN base.typcategory = 'A' AND element.typtype = 'e' THEN 'text[]'::regtype
+            ELSE base.oid END::oid
+FROM given
+JOIN walk USING (place)
+JOIN pg_type base ON base.oid = walk.oid AND base.typtype <> 'd'
+LEFT JOIN pg_type element ON element.oid = base.typelem
+ORDER BY place
+"""
+
+_PRIMARY_KEY: Final = """
+SELECT attname FROM pg_index
+JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+WHERE indrelid = %s AND indisprimary
+ORDER BY array_position(indkey::int[], attnum::int)
+"""
+
+_IDENTITY_COLUMNS: Final = """
+SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND (
+    relreplident = 'f' OR EXISTS (
+        SELECT FROM pg_index WHERE indrelid = attrelid AND attnum = ANY (indkey)
+        AND CASE relreplident WHEN 'd' THEN indisprimary WHEN 'i' THEN indisreplident END))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A replication slot as ``pg_replication_slots`` shows it."""
+
+    name: str
+    plugin: str | None
+    database: str | None
+    active_pid: int | None
+    confirmed_flush: Lsn | None
+    wal_status: str | None
+
+
+async def slot(connection: Connection, name: str) -> Slot | None:
+    """Look a slot up; None if there is none of that name."""
+    cursor = await connection.execute(
+        "SELECT plugin, database, active_pid, confirmed_flush_lsn::text, wal_status"
+        " FROM pg_replication_slots WHERE slot_name = %s",
+        (name,),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    plugin, database, active_pid, confirmed, wal_status = row
+    flushed = None if confirmed is None else Lsn.parse(confirmed)
+    return Slot(name, plugin, database, active_pid, flushed, wal_status)
+
+
+async def slot_holder(connection: Connection, name: str) -> str:
+    """Say who reads from a slot: process, application and address."""
+    cursor = await connection.execute(
+        "SELECT a.pid, a.application_name, a.client_addr::text"
+        " FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid"
+        " WHERE s.slot_name = %s",
+        (name,),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return "another session"
+    pid, application, address = row
+    return f"pid {pid} ({application or 'unnamed'}, {address or 'local socket'})"
+
+
+async def setting(connection: Connection, name: str) -> str:
+    """A server setting's value."""
+    cursor = await connection.execute("SELECT current_setting(%s)", (name,))
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+async def columns(connection: Connection, entity: str) -> tuple[str, ...] | None:
+    """The columns of a table in their order; None if there is no such table."""
+    schema, table = split_entity(entity)
+    cursor = await connection.execute(
+        "SELECT attname FROM pg_attribute"
+        " JOIN pg_class ON pg_class.oid = attrelid"
+        " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+        " WHERE nspname = %s AND relname = %s AND relkind IN ('r', 'p')"
+        " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        (schema, table),
+    )
+    found = tuple(name for (name,) in await cursor.fetchall())
+    return found or None
+
+
+async def tables(connection: Connection) -> list[str]:
+    """The names of all tables outside the system schemas, as users write them."""
+    cursor = await connection.execute(
+        "SELECT CASE schemaname WHEN 'public' THEN tablename"
+        " ELSE schemaname || '.' || tablename END FROM pg_tables"
+        " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+    )
+    return [name for (name,) in await cursor.fetchall()]
+
+
+async def identity_columns(connection: Connection, entity: str) -> frozenset[str]:
+    """The columns whose old value every update and delete of a table tells."""
+    name = identifier(entity).as_string(connection)
+    cursor = await connection.execute(_IDENTITY_COLUMNS, (name,))
+    return frozenset(column for (column,) in await cursor.fetchall())
+
+
+async def describe(connection: Connection, database: str, message: RelationMessage) -> Relation:
+    """Complete a Relation message with type names and the primary key."""
+    oids = [column.type_oid for column in message.columns]
+    typmods = [column.typmod for column in message.columns]
+    cursor = await connection.execute(_TYPES, (oids, typmods))
+    types = await cursor.fetchall()
+    cursor = await connection.execute(_PRIMARY_KEY, (message.oid,))
+    primary_key = tuple(name for (name,) in await cursor.fetchall())
+    return relation(database, message, types, primary_key)
+
+
+def undescribed(database: str, message: RelationMessage) -> Relation:
+    """A Relation message as far as it can be understood without the catalogs."""
+    known = psycopg.adapters.types
+    types = [
+        (info.name if info else str(column.type_oid), column.type_oid)
+        for column in message.columns
+        for info in [known.get(column.type_oid)]
+    ]
+    return relation(database, message, types, ())
+
+
+def relation(
+    database: str,
+    message: RelationMessage,
+    types: list[tuple[str, int]],
+    primary_key: tuple[str, ...],
+) -> Relation:
+    """Build a relation version from its message and its columns' type names and value types."""
+    return Relation(
+        database=database,
+        oid=message.oid,
+        schema=message.schema,
+        table=message.table,
+        identity=message.identity,
+        columns=tuple(
+            Column(
+                name=column.name,
+                type_oid=column.type_oid,
+                typmod=column.typmod,
+                in_identity=column.in_identity,
+                type_name=type_name,
+                value_oid=value_oid,
+            )
+            for column, (type_name, value_oid) in zip(message.columns, types, strict=True)
+        ),
+        primary_key=primary_key,
+    )
+
+
+def identifier(entity: str) -> sql.Identifier:
+    """An entity's name for use in SQL, schema-qualified and quoted."""
+    return sql.Identifier(*split_entity(entity))

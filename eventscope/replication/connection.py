@@ -1,0 +1,97 @@
+"""Connections to the source database, and what their failures mean."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from eventscope.errors import EventScopeError
+from eventscope.settings import Settings
+
+Connection = psycopg.AsyncConnection[Any]
+
+_SESSION: Final = (
+    "-c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1"
+    " -c bytea_output=hex -c lc_monetary=C"
+)
+
+
+class SourceError(EventScopeError):
+    """The database cannot be reached, prepared or trusted; the message says why, and the cure."""
+
+    exit_code = 3
+
+
+class Unreachable(SourceError):
+    """No session could be opened; another attempt may succeed."""
+
+
+def conninfo(settings: Settings, purpose: str, app_name: str) -> str:
+    """The libpq connection string of a session whose values have one text form.
+
+    Raises:
+        SourceError: the url is not one.
+    """
+    url = settings.url.get_secret_value() if settings.url is not None else ""
+    try:
+        given = conninfo_to_dict(url, **settings.connection_parameters())
+    except psycopg.ProgrammingError as error:
+        raise SourceError(f"setting url is no connection string: {one_line(error)}") from None
+    given.setdefault("connect_timeout", "10")
+    given["options"] = f"{given.get('options') or ''} {_SESSION}".strip()
+    given["client_encoding"] = "UTF8"
+    given["application_name"] = f"eventscope {app_name} {purpose}"[:63]
+    return make_conninfo("", **given)
+
+
+def server_label(settings: Settings) -> str:
+    """The database as ``name@host``, without secrets."""
+    given = conninfo_to_dict(
+        settings.url.get_secret_value() if settings.url is not None else "",
+        **settings.connection_parameters(),
+    )
+    host = str(given.get("host") or given.get("hostaddr") or "local")
+    name = given.get("dbname") or given.get("user") or "?"
+    return f"{name}@{'socket' if host.startswith('/') else host}"
+
+
+async def connect(conninfo: str, **options: Any) -> Connection:
+    """Open a connection in autocommit mode.
+
+    Raises:
+        Unreachable: naming the cause in one line.
+    """
+    try:
+        return await psycopg.AsyncConnection.connect(conninfo, autocommit=True, **options)
+    except psycopg.OperationalError as error:
+        raise Unreachable(f"cannot connect to PostgreSQL: {one_line(error)}") from error
+
+
+async def connect_for_replication(conninfo: str) -> Connection:
+    """Open a connection that can stream.
+
+    Raises:
+        SourceError: naming the cause and, where there is one, the cure.
+    """
+    try:
+        return await connect(conninfo, replication="database")
+    except SourceError as error:
+        text = str(error)
+        if "walsender" in text or "replication role" in text or "REPLICATION attribute" in text:
+            user = conninfo_to_dict(conninfo).get("user", "the user")
+            raise SourceError(
+                f"role {user} may not replicate: run ALTER ROLE {user} REPLICATION"
+            ) from error.__cause__
+        if "IDENTIFY_SYSTEM" in text or "unsupported startup parameter: replication" in text:
+            raise SourceError(
+                f"{text}; connect to the server itself, not to a connection pooler"
+            ) from error.__cause__
+        raise
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message in one line."""
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

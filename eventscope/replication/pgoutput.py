@@ -1,0 +1,281 @@
+"""The messages of the ``pgoutput`` plugin, protocol version 1.
+
+Source: PostgreSQL documentation, chapter "Logical Replication Message Formats". Everything here
+is a pure function from bytes; a message that breaks the format raises ProtocolError.
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from eventscope.event import EventType, Lsn
+
+BEGIN: Final = ord("B")
+COMMIT: Final = ord("C")
+ORIGIN: Final = ord("O")
+RELATION: Final = ord("R")
+TYPE: Final = ord("Y")
+INSERT: Final = ord("I")
+UPDATE: Final = ord("U")
+DELETE: Final = ord("D")
+TRUNCATE: Final = ord("T")
+MESSAGE: Final = ord("M")
+
+EVENT_TYPE_OF: Final[dict[int, EventType]] = {
+    INSERT: "insert",
+    UPDATE: "update",
+    DELETE: "delete",
+    TRUNCATE: "truncate",
+}
+
+_POSTGRES_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_BEGIN = struct.Struct(">qqI")
+_COMMIT = struct.Struct(">Bqqq")
+_U16 = struct.Struct(">H")
+_U32 = struct.Struct(">I")
+_I32 = struct.Struct(">i")
+_I64 = struct.Struct(">q")
+
+
+class ProtocolError(Exception):
+    """A message that does not follow the protocol."""
+
+
+class Begin(NamedTuple):
+    """The start of a transaction. ``commit_lsn`` is where its commit record begins."""
+
+    commit_lsn: Lsn
+    committed_at: int
+    """Microseconds since 2000-01-01 UTC, as PostgreSQL counts."""
+    xid: int
+
+
+class Commit(NamedTuple):
+    """The end of a transaction. ``end_lsn`` is where its commit record ends."""
+
+    commit_lsn: Lsn
+    end_lsn: Lsn
+    committed_at: int
+
+
+class Origin(NamedTuple):
+    """Where a transaction first happened, if it was replicated to this server."""
+
+    commit_lsn: Lsn
+    name: str
+
+
+class ColumnMessage(NamedTuple):
+    """A column as a Relation message tells of it."""
+
+    name: str
+    type_oid: int
+    typmod: int
+    in_identity: bool
+
+
+class RelationMessage(NamedTuple):
+    """A table as it is from here on in the stream."""
+
+    oid: int
+    schema: str
+    table: str
+    identity: str
+    """``d`` default, ``n`` nothing, ``f`` full, ``i`` index (pg_class.relreplident)."""
+    columns: tuple[ColumnMessage, ...]
+
+
+class TypeMessage(NamedTuple):
+    """A type that is not built in."""
+
+    oid: int
+    schema: str
+    name: str
+
+
+class Truncate(NamedTuple):
+    """A TRUNCATE of one or several tables."""
+
+    relations: tuple[int, ...]
+    cascade: bool
+    restart_identity: bool
+
+
+class LogicalMessage(NamedTuple):
+    """What ``pg_logical_emit_message`` wrote."""
+
+    transactional: bool
+    lsn: Lsn
+    prefix: str
+    content: bytes
+
+
+class Tuple(NamedTuple):
+    """One row image: each column's text, None for NULL, ``MISSING`` where it was not sent."""
+
+    values: tuple[bytes | Missing | None, ...]
+    kind: str
+    """``N`` new, ``O`` whole old row, ``K`` old key."""
+
+
+class Missing:
+    """The type of MISSING."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+"""An unchanged TOAST value, which the WAL does not repeat."""
+
+
+def timestamp(microseconds: int) -> datetime:
+    """Turn PostgreSQL's microseconds since 2000-01-01 UTC into a datetime."""
+    return _POSTGRES_EPOCH + timedelta(microseconds=microseconds)
+
+
+def parse_begin(message: bytes) -> Begin:
+    """Read a Begin message."""
+    try:
+        commit_lsn, committed_at, xid = _BEGIN.unpack_from(message, 1)
+    except struct.error as error:
+        raise ProtocolError(f"broken Begin message: {error}") from None
+    return Begin(Lsn(commit_lsn), committed_at, xid)
+
+
+def parse_commit(message: bytes) -> Commit:
+    """Read a Commit message."""
+    try:
+        _, commit_lsn, end_lsn, committed_at = _COMMIT.unpack_from(message, 1)
+    except struct.error as error:
+        raise ProtocolError(f"broken Commit message: {error}") from None
+    return Commit(Lsn(commit_lsn), Lsn(end_lsn), committed_at)
+
+
+def parse_origin(message: bytes) -> Origin:
+    """Read an Origin message."""
+    reader = _Reader(message)
+    return Origin(Lsn(reader.int64()), reader.string())
+
+
+def parse_relation(message: bytes) -> RelationMessage:
+    """Read a Relation message. An empty schema means ``pg_catalog``."""
+    reader = _Reader(message)
+    oid, schema, table = reader.uint32(), reader.string(), reader.string()
+    identity = chr(reader.byte())
+    columns = []
+    for _ in range(reader.uint16()):
+        flags, name = reader.byte(), reader.string()
+        columns.append(ColumnMessage(name, reader.uint32(), reader.int32(), bool(flags & 1)))
+    return RelationMessage(oid, schema or "pg_catalog", table, identity, tuple(columns))
+
+
+def parse_type(message: bytes) -> TypeMessage:
+    """Read a Type message. An empty schema means ``pg_catalog``."""
+    reader = _Reader(message)
+    return TypeMessage(reader.uint32(), reader.string() or "pg_catalog", reader.string())
+
+
+def parse_truncate(message: bytes) -> Truncate:
+    """Read a Truncate message."""
+    reader = _Reader(message)
+    count, options = reader.uint32(), reader.byte()
+    relations = tuple(reader.uint32() for _ in range(count))
+    return Truncate(relations, bool(options & 1), bool(options & 2))
+
+
+def parse_message(message: bytes) -> LogicalMessage:
+    """Read a logical decoding message."""
+    reader = _Reader(message)
+    flags, lsn, prefix = reader.byte(), reader.int64(), reader.string()
+    return LogicalMessage(bool(flags & 1), Lsn(lsn), prefix, reader.take(reader.uint32()))
+
+
+def row_relation(message: bytes) -> int:
+    """Tell the table oid of an Insert, Update or Delete message."""
+    try:
+        oid: int = _U32.unpack_from(message, 1)[0]
+    except struct.error as error:
+        raise ProtocolError(f"broken row message: {error}") from None
+    return oid
+
+
+def parse_row(message: bytes) -> tuple[Tuple | None, Tuple | None]:
+    """Split an Insert, Update or Delete message into its new and its old row image."""
+    reader = _Reader(message, offset=5)
+    new = old = None
+    while not reader.at_end():
+        image = _parse_tuple(reader)
+        if image.kind == "N":
+            new = image
+        else:
+            old = image
+    return new, old
+
+
+def _parse_tuple(reader: _Reader) -> Tuple:
+    kind = chr(reader.byte())
+    if kind not in "NOK":
+        raise ProtocolError(f"unknown row image {kind!r}")
+    values: list[bytes | Missing | None] = []
+    for _ in range(reader.uint16()):
+        status = reader.byte()
+        if status == 0x74:  # t: text
+            values.append(reader.take(reader.uint32()))
+        elif status == 0x6E:  # n: null
+            values.append(None)
+        elif status == 0x75:  # u: unchanged TOAST
+            values.append(MISSING)
+        else:
+            raise ProtocolError(f"unknown column status {chr(status)!r}")
+    return Tuple(tuple(values), kind)
+
+
+class _Reader:
+    """A cursor over one message that never reads past its end."""
+
+    __slots__ = ("_data", "_position")
+
+    def __init__(self, data: bytes, offset: int = 1) -> None:
+        self._data = data
+        self._position = offset
+
+    def at_end(self) -> bool:
+        return self._position >= len(self._data)
+
+    def take(self, count: int) -> bytes:
+        end = self._position + count
+        if end > len(self._data):
+            raise ProtocolError(f"message ends {end - len(self._data)} bytes early")
+        taken = self._data[self._position : end]
+        self._position = end
+        return taken
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def uint16(self) -> int:
+        value: int = _U16.unpack(self.take(2))[0]
+        return value
+
+    def uint32(self) -> int:
+        value: int = _U32.unpack(self.take(4))[0]
+        return value
+
+    def int32(self) -> int:
+        value: int = _I32.unpack(self.take(4))[0]
+        return value
+
+    def int64(self) -> int:
+        value: int = _I64.unpack(self.take(8))[0]
+        return value
+
+    def string(self) -> str:
+        end = self._data.find(b"\0", self._position)
+        if end < 0:
+            raise ProtocolError("string without end")
+        text = self._data[self._position : end].decode("utf-8", "replace")
+        self._position = end + 1
+        return text

@@ -1,0 +1,220 @@
+"""Relation versions, and what their raw rows mean.
+
+A relation version is a table as it was at one point of the stream. Queued rows keep the version
+that describes them, so they stay readable when the table changes.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.adapt import AdaptersMap, Transformer
+from psycopg.pq import Format
+from psycopg.types.datetime import IntervalLoader
+from psycopg.types.json import set_json_loads
+
+import eventscope
+from eventscope.event import UNCHANGED, Event, EventId, Lsn, RowImages, Source, entity_name
+from eventscope.replication import pgoutput
+from eventscope.replication.pgoutput import MISSING, Missing, Tuple
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of one relation version."""
+
+    name: str
+    type_oid: int
+    typmod: int
+    in_identity: bool
+    type_name: str
+    """As the catalog spells it: ``numeric(10,2)``, ``mood``, ``uuid[]``."""
+    value_oid: int
+    """The type whose text form its values have: a domain's base, text for an enum."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table as it was at one point of the stream."""
+
+    database: str
+    oid: int
+    schema: str
+    table: str
+    identity: str
+    """``d`` default, ``n`` nothing, ``f`` full, ``i`` index (pg_class.relreplident)."""
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+
+    @cached_property
+    def entity(self) -> str:
+        """The table's name as users write it."""
+        return entity_name(self.schema, self.table)
+
+    @cached_property
+    def source(self) -> Source:
+        """What its events tell of their origin."""
+        return Source(
+            name="eventscope",
+            version=eventscope.__version__,
+            db=self.database,
+            schema=self.schema,
+            table=self.table,
+            columns={column.name: column.type_name for column in self.columns},
+        )
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell one row from another."""
+        identity = tuple(column.name for column in self.columns if column.in_identity)
+        return self.primary_key or identity
+
+    def position(self, column: str) -> int | None:
+        """The column's place in a row, or None if there is no such column."""
+        return self._positions.get(column)
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {column.name: index for index, column in enumerate(self.columns)}
+
+
+class Transaction(NamedTuple):
+    """A committed transaction and the sequence numbers of its events."""
+
+    first_seq: int
+    last_seq: int
+    end_lsn: Lsn
+    commit_lsn: Lsn
+    xid: int
+    committed_at: int
+    """Microseconds since 2000-01-01 UTC."""
+
+
+def event_of(relation: Relation, message: bytes, transaction: Transaction, index: int) -> Event:
+    """Build the event of a raw row message; its values are decoded when looked at."""
+    return Event(
+        id=EventId.of(transaction.end_lsn, index),
+        type=pgoutput.EVENT_TYPE_OF[message[0]],
+        source=relation.source,
+        timestamp=pgoutput.timestamp(transaction.committed_at),
+        lsn=transaction.commit_lsn,
+        xid=transaction.xid,
+        key=relation.key,
+        load=partial(_load, relation, message),
+    )
+
+
+def texts(relation: Relation, message: bytes, column: str) -> tuple[Text, Text]:
+    """One column's text before and after; MISSING where the WAL does not hold it.
+
+    Before an insert and after a delete there is no row: both are MISSING then.
+    """
+    position = relation.position(column)
+    if position is None or message[0] == pgoutput.TRUNCATE:
+        return MISSING, MISSING
+    new, old = _images(relation, message)
+    before = MISSING if old is None or not _holds(relation, old, position) else old.values[position]
+    after = MISSING if new is None else new.values[position]
+    return before, after
+
+
+Text = bytes | None | Missing
+
+
+def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
+    """The row images, with what one of them leaves out taken from the other."""
+    new, old = pgoutput.parse_row(message)
+    if new is not None and old is not None and old.kind == "O":
+        pairs = zip(new.values, old.values, strict=True)
+        new = Tuple(tuple(o if n is MISSING else n for n, o in pairs), "N")
+    if new is not None and old is None and message[0] == pgoutput.UPDATE:
+        old = Tuple(new.values, "K")  # no old image is sent when the identity did not change
+    return new, old
+
+
+def _holds(relation: Relation, image: Tuple, position: int) -> bool:
+    """Whether a row image tells of a column: the nulls of a key image are no values."""
+    return image.kind != "K" or relation.columns[position].in_identity
+
+
+def _load(relation: Relation, message: bytes) -> RowImages:
+    if message[0] == pgoutput.TRUNCATE:
+        return RowImages(None, None, False, ())
+    new, old = _images(relation, message)
+    changed: tuple[str, ...] = ()
+    if new is not None and old is not None:
+        changed = tuple(
+            column.name
+            for position, column in enumerate(relation.columns)
+            if _holds(relation, old, position)
+            and new.values[position] is not MISSING
+            and new.values[position] != old.values[position]
+        )
+    return RowImages(
+        new=None if new is None else _record(relation, new),
+        old=None if old is None else _record(relation, old),
+        old_is_key=old is not None and old.kind == "K",
+        changed=changed,
+    )
+
+
+def _record(relation: Relation, image: Tuple) -> dict[str, Any]:
+    return {
+        column.name: _value(column.value_oid, image.values[position])
+        for position, column in enumerate(relation.columns)
+        if _holds(relation, image, position)
+    }
+
+
+def _value(oid: int, text: Text) -> Any:
+    if text is None:
+        return None
+    if isinstance(text, Missing):
+        return UNCHANGED
+    try:
+        return _loader(oid)(text)
+    except Exception:  # whatever a loader cannot say in Python stays as PostgreSQL said it
+        return text.decode("utf-8", "replace")
+
+
+class _ExactIntervalLoader(IntervalLoader):
+    """Refuses what a timedelta cannot hold: a month has no fixed number of days."""
+
+    def load(self, data: Any) -> Any:
+        if b"mon" in bytes(data) or b"year" in bytes(data):
+            raise psycopg.DataError("an interval of months is not a number of days")
+        return super().load(data)
+
+
+class _Context:
+    """The adaptation context of decoding: psycopg's types, exact, without a connection."""
+
+    connection = None
+
+    def __init__(self) -> None:
+        self.adapters = AdaptersMap(psycopg.adapters)
+        self.adapters.register_loader("interval", _ExactIntervalLoader)
+        set_json_loads(partial(json.loads, parse_float=Decimal), self)
+
+
+_context = _Context()
+_of_thread = threading.local()
+
+
+def _loader(oid: int) -> Callable[[bytes], Any]:
+    """The loader of a type. psycopg's loaders keep state, so each thread has its own."""
+    loaders: dict[int, Callable[[bytes], Any]] | None = getattr(_of_thread, "loaders", None)
+    if loaders is None:
+        loaders = _of_thread.loaders = {}
+        _of_thread.transformer = Transformer(_context)
+    loader = loaders.get(oid)
+    if loader is None:
+        loader = loaders[oid] = _of_thread.transformer.get_loader(oid, Format.TEXT).load
+    return loader

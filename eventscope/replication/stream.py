@@ -1,0 +1,210 @@
+"""The COPY BOTH connection: start it, receive, acknowledge.
+
+Source: PostgreSQL documentation, chapter "Streaming Replication Protocol".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from typing import Final, Self
+
+import psycopg
+from psycopg import pq
+from psycopg.generators import execute
+
+from eventscope.event import Lsn
+from eventscope.replication.assembly import Assembler
+from eventscope.replication.pgoutput import ProtocolError
+
+_HEADER: Final = 25  # of XLogData: kind, start, end, time of sending
+_KEEPALIVE = struct.Struct(">qqB")
+_STATUS = struct.Struct(">cqqqqB")
+_POSTGRES_EPOCH_SECONDS: Final = 946_684_800
+
+HIGH_WATER: Final = 4 * 1024 * 1024
+"""Bytes waiting to be stored at which the stream stops reading."""
+
+SILENCE: Final = 30.0
+"""Seconds without a word from the server after which the connection counts as dead."""
+
+
+class Stream:
+    """A running replication stream whose messages go to an assembler.
+
+    One callback of the event loop handles all that can be read at once. With ``slice`` and
+    ``rest`` set it gives way for ``rest`` seconds after each ``slice`` seconds of work, so that
+    a user interface in another thread gets the interpreter.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.AsyncConnection[object],
+        assembler: Assembler,
+        *,
+        slice: float | None = None,
+        rest: float = 0.0005,
+    ) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._fd = self._pgconn.socket
+        self._assembler = assembler
+        self._slice = slice
+        self._rest = rest
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._reading = False
+        self._full = False
+        self._closed = False
+        self._error: Exception | None = None
+        self._heard = time.monotonic()
+        self.server_lsn = Lsn(0)
+        """Everything before this has been sent, as the last keepalive told."""
+        self.reply_requested = False
+        """Whether the server asked for a status update that it has not got yet."""
+
+    @classmethod
+    async def start(
+        cls,
+        connection: psycopg.AsyncConnection[object],
+        assembler: Assembler,
+        *,
+        slot: str,
+        publication: str,
+        start: Lsn,
+        slice: float | None = None,
+    ) -> Self:
+        """Start streaming from a slot; raises psycopg.Error if the server refuses."""
+        command = psycopg.sql.SQL(
+            "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})"
+        ).format(
+            psycopg.sql.Identifier(slot),
+            psycopg.sql.SQL(str(start)),
+            psycopg.sql.Literal(psycopg.sql.Identifier(publication).as_string(connection)),
+        )
+        connection.pgconn.send_query(command.as_bytes(connection))
+        result = (await connection.wait(execute(connection.pgconn)))[-1]
+        if result.status != pq.ExecStatus.COPY_BOTH:
+            raise psycopg.errors.error_from_result(result)
+        stream = cls(connection, assembler, slice=slice)
+        stream._read()  # libpq may hold rows already
+        return stream
+
+    async def arrived(self, timeout: float) -> None:
+        """Wait until something has come, at most ``timeout`` seconds.
+
+        Raises:
+            psycopg.OperationalError: the connection is lost, or silent for too long.
+            psycopg.Error: the server ended the stream; with its SQLSTATE.
+            ProtocolError: a message that cannot be understood.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._arrived.wait()
+        except TimeoutError:
+            if time.monotonic() - self._heard > SILENCE:
+                raise psycopg.OperationalError(
+                    f"the server has been silent for {SILENCE:.0f} s"
+                ) from None
+        self._arrived.clear()
+        if self._error is not None:
+            raise self._error
+
+    def resume(self) -> None:
+        """Read on after the assembler has been emptied."""
+        if self._full:
+            self._full = False
+            self._read()
+
+    def acknowledge(self, lsn: Lsn, *, ask: bool = False) -> None:
+        """Tell the server that everything before ``lsn`` is safe here; ``ask`` for an answer."""
+        now = int((time.time() - _POSTGRES_EPOCH_SECONDS) * 1_000_000)
+        self._pgconn.put_copy_data(_STATUS.pack(b"r", lsn, lsn, lsn, now, ask))
+        self.reply_requested = False
+        self._flush()
+
+    async def close(self) -> None:
+        """Stop reading and close the connection."""
+        self._closed = True
+        self._unregister()
+        if not self._connection.closed:
+            self._loop.remove_writer(self._fd)
+        await self._connection.close()
+
+    def _flush(self) -> None:
+        if self._closed:
+            return
+        try:
+            pending = self._pgconn.flush()
+        except psycopg.Error as error:
+            self._fail(error)
+            return
+        if pending:
+            self._loop.add_writer(self._fd, self._flush)
+        else:
+            self._loop.remove_writer(self._fd)
+
+    def _read(self) -> None:
+        """Handle everything that can be read now."""
+        if self._closed or self._error is not None:
+            return
+        try:
+            self._pgconn.consume_input()
+            complete = self._drain()
+        except (psycopg.Error, ProtocolError) as error:
+            self._fail(error)
+            return
+        self._heard = time.monotonic()
+        self._arrived.set()
+        if complete and not self._reading:
+            self._loop.add_reader(self._fd, self._read)
+            self._reading = True
+        elif not complete:
+            self._unregister()
+            self._full = self._assembler.size >= HIGH_WATER
+            if not self._full:
+                self._loop.call_later(self._rest, self._read)
+
+    def _drain(self) -> bool:
+        """Take what libpq holds; False if it stopped early to give way or to be emptied."""
+        get, feed = self._pgconn.get_copy_data, self._assembler.feed
+        deadline = None if self._slice is None else time.monotonic() + self._slice
+        taken = 0
+        while True:
+            count, data = get(1)
+            if count <= 0:
+                if count < 0:
+                    raise self._end_of_stream()
+                return True
+            if data[0] == 0x77:  # w: XLogData
+                feed(bytes(data[_HEADER:]))
+            elif data[0] == 0x6B:  # k: keepalive
+                self._keepalive(bytes(data))
+            taken += 1
+            if taken & 63 == 0:
+                if self._assembler.size >= HIGH_WATER:
+                    return False
+                if deadline is not None and time.monotonic() > deadline:
+                    return False
+
+    def _keepalive(self, message: bytes) -> None:
+        end, _, reply = _KEEPALIVE.unpack_from(message, 1)
+        self.server_lsn = max(self.server_lsn, Lsn(end))
+        self.reply_requested = self.reply_requested or bool(reply)
+
+    def _end_of_stream(self) -> psycopg.Error:
+        result = self._pgconn.get_result()
+        if result is None or result.status == pq.ExecStatus.COMMAND_OK:
+            return psycopg.OperationalError("the server ended the stream")
+        return psycopg.errors.error_from_result(result)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = error
+        self._unregister()
+        self._arrived.set()
+
+    def _unregister(self) -> None:
+        if self._reading:
+            self._loop.remove_reader(self._fd)
+            self._reading = False

@@ -1,0 +1,230 @@
+"""Every setting, its default and its sources.
+
+A value comes from the first of: the command line (or the arguments of ``Settings``), the
+environment (``EVENTSCOPE_*``), ``eventscope.toml`` or ``[tool.eventscope]`` in
+``pyproject.toml``, libpq's own ``DATABASE_URL`` and ``PG*``, the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from eventscope.errors import EventScopeError
+
+ENV_PREFIX = "EVENTSCOPE_"
+CONFIG_VARIABLE = "EVENTSCOPE_CONFIG"
+"""Names another settings file."""
+
+_NOT_SETTINGS = {CONFIG_VARIABLE, "EVENTSCOPE_FAILPOINT"}
+_LIBPQ = {
+    "PGHOST": "hostname",
+    "PGPORT": "port",
+    "PGDATABASE": "database",
+    "PGUSER": "username",
+    "PGPASSWORD": "password",
+}
+_PARTS = frozenset(_LIBPQ.values())
+
+
+class SettingsError(EventScopeError):
+    """A settings key or value that cannot be; the message names it, its source and the cure."""
+
+
+class Settings(BaseSettings):
+    """The settings of one engine. Times are in milliseconds, as in EventStreamex."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    app_name: str | None = None
+    """Names the queue file and the connections; by default the name given to ``EventScope``."""
+    url: SecretStr | None = None
+    """A libpq connection string or URL; wins over the parts below."""
+    hostname: str = "localhost"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    database: str = "postgres"
+    username: str = "postgres"
+    password: SecretStr = SecretStr("postgres")
+    publication: Annotated[str, Field(min_length=1, max_length=63)] = "events"
+    """The publication to read; created with the tables of the application if it is missing."""
+    slot_name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,63}$")] = "postgres_slot"
+    """The replication slot to read; created if it is missing."""
+    durable_slot: bool = True
+    """Whether the slot outlives the process. A temporary one starts at now each time."""
+    replica_identity: Literal["keep", "full"] = "keep"
+    """``full``: set REPLICA IDENTITY FULL on tables whose operators need old values."""
+    queue_storage_adapter: Literal["sqlite"] = "sqlite"
+    queue_path: Path | None = None
+    """The queue file; by default ``.eventscope/<app_name>-<slot_name>.db``."""
+    retention_events: Annotated[int, Field(ge=0)] = 100_000
+    """Events to keep for history after every operator has passed them."""
+    retention_bytes: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
+    """Size of the queue file beyond which history is given up earlier."""
+    acknowledge: Literal["stored"] = "stored"
+    """When the server may forget a change: as soon as it is safe in the queue file."""
+    operator_queue_min_restart_time: Annotated[int, Field(ge=0)] = 500
+    """Wait after the first failure of an operator."""
+    operator_queue_backoff_multiplicator: Annotated[float, Field(ge=1)] = 2.0
+    """Factor from one wait to the next."""
+    operator_queue_max_restart_time: Annotated[int, Field(ge=0)] = 10_000
+    """The longest wait."""
+    operator_queue_max_retries: Annotated[int, Field(ge=0)] = 5
+    """Retries of one event before the operator halts."""
+    error_logger_adapter: str = "log"
+    """What is told of failures: ``log``, or ``package.module:Class``."""
+    pubsub: Literal["local"] = "local"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources, first wins."""
+        return (
+            init_settings,
+            EnvironmentSource(settings_cls),
+            FileSource(settings_cls),
+            LibpqSource(settings_cls),
+        )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the settings; ``overrides`` come from the command line.
+
+        Raises:
+            SettingsError: naming the key, where it stands, and what would be right.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = str(first["loc"][0]) if first["loc"] else "settings"
+            raise SettingsError(
+                f"{_place(key, overrides)}: {_explain(first['type'], first['msg'], key)}"
+            ) from None
+
+    def queue_file(self, app_name: str) -> Path:
+        """The path of the queue file."""
+        if self.queue_path is not None:
+            return self.queue_path
+        return Path(".eventscope") / f"{self.app_name or app_name}-{self.slot_name}.db"
+
+    def connection_parameters(self) -> dict[str, str]:
+        """The connection as libpq parameters, or ``{}`` where ``url`` says it all."""
+        if self.url is not None:
+            return {}
+        parameters = {
+            "host": self.hostname,
+            "port": str(self.port),
+            "dbname": self.database,
+            "user": self.username,
+        }
+        if "password" in self.model_fields_set or not _libpq_has_passwords():
+            parameters["password"] = self.password.get_secret_value()
+        return parameters
+
+
+class EnvironmentSource(PydanticBaseSettingsSource):
+    """``EVENTSCOPE_*`` variables."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Read what the environment sets, known or not."""
+        return {
+            name.removeprefix(ENV_PREFIX).lower(): value
+            for name, value in os.environ.items()
+            if name.startswith(ENV_PREFIX) and name not in _NOT_SETTINGS
+        }
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Not asked for: the whole dict is built at once."""
+        raise NotImplementedError
+
+
+class FileSource(EnvironmentSource):
+    """``eventscope.toml``, or ``[tool.eventscope]`` in ``pyproject.toml``."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Read what the file sets, known or not."""
+        return _read_file()[1]
+
+
+class LibpqSource(EnvironmentSource):
+    """libpq's own variables, where nothing before them tells of a connection."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Read what libpq would use."""
+        known = self.current_state
+        if "url" in known:
+            return {}
+        url = os.environ.get("DATABASE_URL")
+        if url and not _PARTS & known.keys():
+            return {"url": url}
+        return {
+            key: os.environ[name]
+            for name, key in _LIBPQ.items()
+            if name in os.environ and key not in known
+        }
+
+
+def _read_file() -> tuple[Path | None, dict[str, Any]]:
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named), _section(Path(named))
+    for path in (Path("eventscope.toml"), Path("pyproject.toml")):
+        if path.is_file() and (section := _section(path)):
+            return path, section
+    return None, {}
+
+
+def _section(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from None
+    if path.name != "pyproject.toml":
+        return document
+    section: dict[str, Any] = document.get("tool", {}).get("eventscope", {})
+    return section
+
+
+def _place(key: str, overrides: dict[str, Any]) -> str:
+    """Where a key was set, as its user wrote it."""
+    if key in overrides:
+        return f"setting {key}"
+    if ENV_PREFIX + key.upper() in os.environ:
+        return f"environment variable {ENV_PREFIX}{key.upper()}"
+    path, section = _read_file()
+    if key in section:
+        return f"{path}: {key}"
+    names = {field: name for name, field in _LIBPQ.items()} | {"url": "DATABASE_URL"}
+    return f"environment variable {names[key]}" if key in names else f"setting {key}"
+
+
+def _explain(kind: str, message: str, key: str) -> str:
+    if kind != "extra_forbidden":
+        return message[:1].lower() + message[1:]
+    near = difflib.get_close_matches(key, Settings.model_fields, n=1, cutoff=0.5)
+    if near:
+        return f"there is no such setting; did you mean {near[0]}?"
+    return f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
+
+
+def _libpq_has_passwords() -> bool:
+    """Whether libpq would find a password of its own if we gave it none."""
+    return (
+        "PGPASSFILE" in os.environ
+        or "PGSERVICE" in os.environ
+        or (Path.home() / ".pgpass").is_file()
+    )

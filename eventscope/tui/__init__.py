@@ -1,0 +1,1 @@
+"""The dashboard: an engine's feed, operators and events in a terminal."""

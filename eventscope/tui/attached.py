@@ -1,0 +1,32 @@
+"""What the dashboard knows of the engine it is attached to."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from eventscope.engine.commands import Command
+from eventscope.engine.ring import EventRing
+from eventscope.engine.snapshot import Snapshot
+
+
+class AttachedEngine(Protocol):
+    """An engine at work in another thread; everything here may be used from any thread."""
+
+    @property
+    def ring(self) -> EventRing:
+        """The recent events."""
+        ...
+
+    @property
+    def error(self) -> Exception | None:
+        """What the engine has died of, if it has."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The engine's state: immutable and cheap to take."""
+        ...
+
+    def command(self, command: Command) -> Future[str]:
+        """Ask for something; the result is one line, a refusal is ``CommandRefused``."""
+        ...

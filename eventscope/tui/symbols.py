@@ -1,0 +1,57 @@
+"""How states look: a word, a symbol and a colour, so that none of them is needed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+from eventscope.engine.snapshot import StreamState
+from eventscope.operators.state import OperatorState
+
+Tone = Literal["good", "quiet", "warning", "bad", "held", "busy"]
+"""The colours by meaning; the stylesheet turns them into the theme's."""
+
+TONE_COLOURS: Final[Mapping[Tone, str]] = {
+    "good": "$success",
+    "quiet": "$foreground-muted",
+    "warning": "$warning",
+    "bad": "$error",
+    "held": "$accent",
+    "busy": "$primary",
+}
+
+
+class Look(NamedTuple):
+    """A state's symbol and tone."""
+
+    symbol: str
+    tone: Tone
+
+
+OPERATOR_LOOKS: Final[Mapping[OperatorState, Look]] = {
+    "running": Look("●", "good"),
+    "idle": Look("○", "quiet"),
+    "waiting": Look("◆", "busy"),
+    "backing-off": Look("▲", "warning"),
+    "paused": Look("■", "held"),
+    "halted": Look("×", "bad"),
+}
+
+UNWELL: Final[tuple[OperatorState, ...]] = ("halted", "backing-off", "paused")
+"""The states that a person should know of at a glance, the worst first."""
+
+
+class Badge(NamedTuple):
+    """What the status bar begins with."""
+
+    word: str
+    tone: Tone
+
+
+STREAM_BADGES: Final[Mapping[StreamState, Badge]] = {
+    "connecting": Badge("CONNECTING", "busy"),
+    "streaming": Badge("LIVE", "good"),
+    "standby": Badge("STANDBY", "held"),
+    "reconnecting": Badge("DOWN", "bad"),
+    "stopped": Badge("STOPPED", "bad"),
+}

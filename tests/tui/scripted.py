@@ -1,0 +1,81 @@
+"""An engine that says what a test tells it to: the dashboard's side of the contract, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+from eventscope.engine.commands import Command, CommandRefused
+from eventscope.engine.ring import EventRing
+from eventscope.engine.snapshot import OperatorSnapshot, Snapshot, StreamSnapshot
+from eventscope.event import Event, Lsn
+from tests.events import Listed
+
+NOW = 1_782_907_600.0
+
+STREAM = StreamSnapshot(
+    state="streaming",
+    detail="",
+    next_retry=None,
+    server="shop@localhost",
+    slot="es_shop",
+    received_lsn=Lsn(0x16B3748),
+    stored_lsn=Lsn(0x16B3748 - 16_000),
+    acknowledged_lsn=Lsn(0x16B3748 - 16_000),
+    events=0,
+)
+
+
+def an_operator(name: str, **given: Any) -> OperatorSnapshot:
+    idle = OperatorSnapshot(
+        name=name,
+        kind="query",
+        entities=("orders",),
+        state="idle",
+        depth=0,
+        attempts=0,
+        max_attempts=5,
+        next_retry=None,
+        error=None,
+        traceback=None,
+        applied=0,
+        failed=0,
+    )
+    return replace(idle, **given)
+
+
+class ScriptedEngine:
+    """Holds what the dashboard sees; ``sent`` is what it asked for."""
+
+    def __init__(self, *operators: OperatorSnapshot, capacity: int = 10_000) -> None:
+        self.ring = EventRing(capacity)
+        self.error: Exception | None = None
+        self.sent: list[Command] = []
+        self.refusal: str | None = None
+        self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)
+
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def command(self, command: Command) -> Future[str]:
+        self.sent.append(command)
+        answer: Future[str] = Future()
+        if self.refusal is None:
+            answer.set_result(f"{type(command).__name__.lower()}: {command.operator}")
+        else:
+            answer.set_exception(CommandRefused(self.refusal))
+        return answer
+
+    def emit(self, *events: Event) -> None:
+        self.ring.extend([Listed(event) for event in events])
+
+    def stream(self, **changes: Any) -> None:
+        self._snapshot = replace(self._snapshot, stream=replace(self._snapshot.stream, **changes))
+
+    def operators(self, operators: Iterable[OperatorSnapshot]) -> None:
+        self._snapshot = replace(self._snapshot, operators=tuple(operators))
+
+    def at(self, seconds: float) -> None:
+        self._snapshot = replace(self._snapshot, taken_at=NOW + seconds)
