@@ -50,7 +50,7 @@ def a_delete(
 ) -> Event:
     row = {"id": 1, "status": "new"} if old is None else old
     known = {"id": row["id"]} if key_only else row
-    columns = given.pop("columns", {name: "text" for name in row})
+    columns = given.pop("columns", dict.fromkeys(row, "text"))
     images = RowImages(None, known, key_only, ())
     return an_event("delete", table, images, columns=columns, **given)
 

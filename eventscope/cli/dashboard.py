@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 from eventscope.app import EventScope
 from eventscope.cli.log import log_to_file
@@ -16,8 +17,18 @@ def wanted(no_dashboard: bool) -> bool:
     return attended and not no_dashboard
 
 
-def run(app: EventScope, settings: Settings) -> int:
-    """Open the dashboard, and stop the engine when it is closed. Returns the exit code."""
+def run(
+    app: EventScope,
+    settings: Settings,
+    alongside: AbstractContextManager[object] | None = None,
+) -> int:
+    """Open the dashboard, and stop the engine when it is closed. Returns the exit code.
+
+    Args:
+        app: what to run.
+        settings: how.
+        alongside: entered when the engine runs, left before it is stopped.
+    """
     from eventscope.engine.thread import EngineThread
     from eventscope.tui.app import EventScopeApp
 
@@ -25,7 +36,8 @@ def run(app: EventScope, settings: Settings) -> int:
     engine = EngineThread(app, settings)
     engine.start()
     try:
-        EventScopeApp(engine).run()
+        with alongside or nullcontext():
+            EventScopeApp(engine).run()
     finally:
         engine.stop()
     if engine.error is not None:

@@ -11,12 +11,16 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from eventscope.errors import EventScopeError
+
 _UNPRIVILEGED: Final = "nobody"
 """Who runs PostgreSQL when root starts it; PostgreSQL itself refuses to run as root."""
 
 
-class DemoUnavailable(RuntimeError):
+class DemoUnavailable(EventScopeError):
     """PostgreSQL cannot be started here; the message says why and what to do."""
+
+    exit_code = 3
 
 
 class Installation:

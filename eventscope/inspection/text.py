@@ -20,8 +20,14 @@ class _Replacements(dict[int, str]):
 
 def _is_harmless(character: str) -> bool:
     category = unicodedata.category(character)
-    return category[0] != "C" or category in ("Cn", "Co")
+    return (category[0] != "C" or category == "Co") and ord(character) not in _INVISIBLE
 
+
+_INVISIBLE: Final = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x2028, 0x2029, 0x3164, 0xFFA0, *range(0xE0100, 0xE01F0)}
+    | set(range(0xFE00, 0xFE0F))
+)
+"""Letters and marks that show nothing, line separators and variation selectors."""
 
 _REPLACEMENTS: Final = _Replacements(
     {
@@ -29,8 +35,7 @@ _REPLACEMENTS: Final = _Replacements(
         **{code: chr(0x2400 + code) for code in range(0x20)},
         ord("\n"): "⏎",
         0x7F: "␡",
-        0x2028: "<U+2028>",
-        0x2029: "<U+2029>",
+        0xFE0F: "",  # asks for a coloured emoji, on whose width terminals do not agree
     }
 )
 _PLAIN: Final = re.compile(r"[ -~]*")

@@ -1,0 +1,43 @@
+"""Reading a running dashboard's screen, and waiting for what it will show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from textual.pilot import Pilot
+
+from eventscope.tui.app import EventScopeApp
+from eventscope.tui.screens.dashboard import Dashboard
+
+PATIENCE = 10.0
+
+
+def dashboard(pilot: Pilot[None]) -> Dashboard:
+    screen = pilot.app.screen_stack[0]
+    assert isinstance(screen, Dashboard)
+    return screen
+
+
+def lines(app: EventScopeApp) -> list[str]:
+    """The screen as text."""
+    strips = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip) for strip in strips]
+
+
+def screen(pilot: Pilot[None]) -> str:
+    assert isinstance(pilot.app, EventScopeApp)
+    return "\n".join(lines(pilot.app))
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
+    """Let the program run until something holds; fails after a while."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await pilot.pause()
+
+
+def feed_lines(pilot: Pilot[None]) -> list[str]:
+    """The rows of the feed that are on the screen."""
+    feed = dashboard(pilot).feed
+    return [feed.render_line(y).text for y in range(feed.size.height)]
