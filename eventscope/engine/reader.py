@@ -77,6 +77,7 @@ class Reader:
         self._catalog: Connection | None = None
         self._stream: Stream | None = None
         self._assembler: Assembler | None = None
+        self._storing = False
         self._sent = Lsn(0)
         self._sent_at = self._advanced_at = 0.0
 
@@ -100,7 +101,9 @@ class Reader:
     @property
     def seen(self) -> Lsn:
         """Every transaction that ended before this is visible in the queue."""
-        if self._assembler is None or self._stream is None or not self._assembler.idle:
+        if self._assembler is None or self._stream is None or self._storing:
+            return self.stored
+        if not self._assembler.idle:
             return self.stored
         return max(self.stored, self._stream.server_lsn, self._assembler.passed)
 
@@ -195,6 +198,7 @@ class Reader:
                 versions=self._queue.latest_versions,
                 next_version=max(self._queue.relations, default=0) + 1,
             )
+            self._storing = False
             self._stream = stream = await Stream.start(
                 replication,
                 assembler,
@@ -215,7 +219,9 @@ class Reader:
             batch = assembler.take()
             stream.resume()
             if batch:
+                self._storing = True
                 await self._store(batch)
+                self._storing = False
             await self._advance(stream)
 
     async def _store(self, batch: Batch) -> None:

@@ -11,9 +11,6 @@ from eventscope.queue.base import QueuedEvent
 class Effect(Protocol):
     """Applies events. All of a call takes effect, or it raises."""
 
-    durable_each: bool
-    """Whether an event must be noted as done before the next one is begun."""
-
     async def apply(self, events: Sequence[QueuedEvent]) -> None:
         """Apply events in their order.
 

@@ -20,8 +20,6 @@ class HandlerTimeout(Exception):
 class HandlerEffect:
     """Applies events by calling the handler, with a transaction if it asks for one."""
 
-    durable_each = True
-
     def __init__(
         self, operator: HandlerOperator, conninfo: str, on_wait: Callable[[int], None]
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import psycopg
@@ -26,8 +26,6 @@ class QueryEffect:
     with any literal.
     """
 
-    durable_each = False
-
     def __init__(
         self, operator: QueryOperator, conninfo: str, on_wait: Callable[[int], None]
     ) -> None:
@@ -43,7 +41,7 @@ class QueryEffect:
         attempt = 1
         while True:
             try:
-                async with self._session.transaction(after=transactions) as connection:
+                async with self._session.transaction(transactions, pipelined=True) as connection:
                     await self._recompute(connection, dirty)
                 return
             except _TRANSIENT:
@@ -67,12 +65,8 @@ class QueryEffect:
             for entity in dirty.swept:
                 await self._delete_unmapped(connection, entity)
             ids = dict.fromkeys(await self._all_ids(connection)) | ids
-        await self._run_for(connection, ids)
-
-    async def _run_for(self, connection: Connection, ids: Iterable[str]) -> None:
-        async with connection.pipeline():
-            for id_ in ids:
-                await connection.execute(self._operator.sql, (id_,))
+        for id_ in ids:
+            await connection.execute(self._operator.sql, (id_,))
 
     async def _is_mapped(self, connection: Connection, entity: str, id_: str) -> bool:
         """Whether a row of the entity still maps to the id."""

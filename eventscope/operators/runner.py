@@ -23,6 +23,9 @@ from eventscope.replication.relations import Relation
 _READ: Final = 200
 """Events read from the queue at once."""
 
+_SAVE_INTERVAL: Final = 0.02
+"""Seconds of work after which the position is made durable: what a crash may bring again."""
+
 _RECONNECT_WAITS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -48,6 +51,7 @@ class Runner:
         self._error_logger = error_logger
         self._effect: Effect | None = None
         self._position = 0
+        self._saved_at = time.monotonic()
         self._phase: OperatorState = "idle"
         self._paused = False
         self._stopping = False
@@ -130,6 +134,7 @@ class Runner:
         if self.settled:
             self._position = max(self._position, self._queue.last_seq)
         await self._queue.advance(self.operator.name, self._position)
+        self._saved_at = time.monotonic()
 
     async def close(self) -> None:
         """Release everything."""
@@ -144,8 +149,8 @@ class Runner:
             self.depth -= 1
             self.applied += 1
         self._position = queued.seq
-        if self._effect is not None and self._effect.durable_each:
-            await self._queue.advance(self.operator.name, queued.seq)
+        if time.monotonic() - self._saved_at > _SAVE_INTERVAL:
+            await self.save()
         return True
 
     async def _apply(self, queued: QueuedEvent) -> bool:
@@ -165,7 +170,10 @@ class Runner:
                     failpoints.hit(failpoints.AFTER_EFFECT)
             except ConnectionLost as error:
                 self._enter("waiting", f"the database: {error}")
-                await self._sleep(_RECONNECT_WAITS[min(lost, len(_RECONNECT_WAITS) - 1)])
+                await self._sleep(_RECONNECT_WAITS[min(lost, len(_SAVE_INTERVAL: Final = 0.02
+"""Seconds of work after which the position is made durable: what a crash may bring again."""
+
+_RECONNECT_WAITS) - 1)])
                 lost += 1
             except Exception as error:
                 await self._fail(queued, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -32,8 +32,14 @@ class Session:
         self._connection: Connection | None = None
 
     @asynccontextmanager
-    async def transaction(self, after: Collection[int]) -> AsyncIterator[Connection]:
+    async def transaction(
+        self, after: Collection[int], *, pipelined: bool = False
+    ) -> AsyncIterator[Connection]:
         """Run a transaction that sees the given committed transactions.
+
+        Args:
+            after: their ids, 32 bits each.
+            pipelined: do not wait for the outcome of each statement; failures come at the end.
 
         Raises:
             ConnectionLost: the connection could not be opened or did not survive. Whether a
@@ -43,7 +49,8 @@ class Session:
         try:
             for xid in after:
                 await self._fence.wait(connection, xid)
-            async with connection.transaction():
+            pipeline = connection.pipeline() if pipelined else nullcontext()
+            async with pipeline, connection.transaction():
                 yield connection
         except psycopg.Error as error:
             if connection.closed or connection.broken:

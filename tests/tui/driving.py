@@ -41,3 +41,8 @@ def feed_lines(pilot: Pilot[None]) -> list[str]:
     """The rows of the feed that are on the screen."""
     feed = dashboard(pilot).feed
     return [feed.render_line(y).text for y in range(feed.size.height)]
+
+
+def toasts(pilot: Pilot[None]) -> list[str]:
+    """What has been said in passing."""
+    return [notification.message for notification in pilot.app._notifications]

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import pytest
+
+from eventscope.engine.commands import Pause, Resume, Retry
+from eventscope.engine.snapshot import StreamState
+from eventscope.tui.app import EventScopeApp
+from eventscope.tui.screens.failure import FailureScreen
+from eventscope.tui.screens.help import HelpScreen
+from tests.events import an_update
+from tests.tui.driving import dashboard, screen, toasts, until
+from tests.tui.scripted import NOW, ScriptedEngine, an_operator
+from tests.tui.shop import a_shop
+
+
+async def test_narrow_panes_stand_one_above_the_other(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        feed, operators = dashboard(pilot).feed, dashboard(pilot).operators
+        assert feed.region.width == 80
+        assert operators.region.y > feed.region.bottom - 1
+        assert operators.region.bottom <= 23
+        assert feed.size.height >= 13
+        assert not dashboard(pilot).event_panel.is_shown
+
+
+@pytest.mark.parametrize("size", [(110, 35), (160, 50)])
+async def test_wide_panes_stand_side_by_side(engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    async with EventScopeApp(engine).run_test(size=size) as pilot:
+        await pilot.pause()
+        view = dashboard(pilot)
+        assert view.operators.region.x >= view.feed.region.right
+        assert view.event_panel.region.y > view.operators.region.y
+        assert view.event_panel.region.x >= view.feed.region.right
+        await until(pilot, lambda: "UPDATE public.users" in screen(pilot))
+
+
+async def test_a_narrow_terminal_shows_the_event_alone_and_goes_back(
+    engine: ScriptedEngine,
+) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("k", "k", "k", "enter")
+        cursor = dashboard(pilot).feed.cursor
+        await until(pilot, lambda: "UPDATE public.orders" in screen(pilot))
+        assert "7 unchanged columns hidden" in screen(pilot)
+        assert "search_index" not in screen(pilot)
+
+        await pilot.press("K")
+        await until(pilot, lambda: "UPDATE audit.log" not in screen(pilot))
+        await pilot.press("J", "escape")
+        await until(pilot, lambda: "search_index" in screen(pilot))
+        assert dashboard(pilot).feed.cursor == cursor
+        assert dashboard(pilot).feed.has_focus
+
+
+async def test_growing_wide_while_an_event_is_read(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("k", "enter")
+        await pilot.resize_terminal(160, 50)
+        await until(pilot, lambda: "search_index" in screen(pilot))
+        assert "INSERT public.orders" in screen(pilot)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "search_index" not in screen(pilot))
+        assert "INSERT public.orders" in screen(pilot)
+
+
+@pytest.mark.parametrize("size", [(40, 8), (59, 24), (80, 14)])
+async def test_a_tiny_terminal_is_told_what_is_needed(
+    engine: ScriptedEngine, size: tuple[int, int]
+) -> None:
+    async with EventScopeApp(engine).run_test(size=size) as pilot:
+        await pilot.pause()
+        width, height = size
+        assert f"terminal too small ({width}x{height}), need 60x15" in screen(pilot)
+        await pilot.resize_terminal(60, 15)
+        await until(pilot, lambda: "too small" not in screen(pilot))
+
+
+async def test_an_unknown_past_comes_with_its_remedy() -> None:
+    async with EventScopeApp(a_shop(6)).run_test(size=(110, 35)) as pilot:
+        await pilot.press("k")
+        await pilot.press("j")
+        await until(pilot, lambda: "old values are not in the WAL" in screen(pilot))
+        assert "ALTER TABLE audit.log REPLICA IDENTITY FULL;" in screen(pilot)
+
+
+async def test_numbers_go_to_panes(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+        view = dashboard(pilot)
+        for key, pane in [("2", view.operators), ("3", view.event_panel), ("1", view.feed)]:
+            await pilot.press(key)
+            assert pane.has_focus
+        await pilot.press("tab")
+        assert view.operators.has_focus
+
+
+async def test_operators_are_shown_with_all_that_matters(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        shown = screen(pilot)
+        assert "● search_index        running            12     48,211" in shown
+        assert "▲ send_email          backing-off       318      3,904  retry 2/4 in 27s" in shown
+        assert "× billing_sync        halted          1,204      1,120  TimeoutError" in shown
+        assert "■ audit_export        paused          5,120          0  paused by you" in shown
+        assert "○ post_with_comments_… idle" in shown
+        assert "×1 ▲1 ■1" in shown
+
+
+async def test_p_pauses_and_resumes_the_selected_operator(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("p")
+        await until(pilot, lambda: engine.sent == [Pause("search_index")])
+        await pilot.press("2", "j", "j", "j", "1", "p")
+        await until(pilot, lambda: engine.sent[1:] == [Resume("audit_export")])
+        await until(pilot, lambda: "resume: audit_export" in toasts(pilot))
+
+
+async def test_r_retries_where_there_is_something_to_retry(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("2", "r")
+        assert "search_index is running: there is nothing to retry." in toasts(pilot)
+        assert engine.sent == []
+        await pilot.press("j", "r", "j", "r")
+        await until(pilot, lambda: engine.sent == [Retry("send_email"), Retry("billing_sync")])
+
+
+async def test_a_refusal_says_why(engine: ScriptedEngine) -> None:
+    engine.refusal = "[/] search_index is \x1b[31mbusy"
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("p")
+        await until(pilot, lambda: "[/] search_index is ␛[31mbusy" in toasts(pilot))
+
+
+async def test_e_shows_the_traceback(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("e")
+        assert "search_index has no error." in toasts(pilot)
+        await pilot.press("2", "j", "j", "e")
+        assert isinstance(pilot.app.screen, FailureScreen)
+        assert 'File "operators/billing.py", line 31, in bill' in screen(pilot)
+        await pilot.press("escape")
+        assert dashboard(pilot).operators.has_focus
+
+
+async def test_without_operators_their_keys_say_so() -> None:
+    engine = ScriptedEngine()
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        assert "No operators yet" in screen(pilot)
+        await pilot.press("p", "r", "e", "space", "3")
+        assert "There is no operator to pause." in toasts(pilot)
+        assert "There is nothing to freeze yet." in toasts(pilot)
+        assert "There is no event yet." in toasts(pilot)
+        assert engine.sent == []
+
+
+async def test_the_cursor_follows_its_operator(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("2", "j")
+        engine.operators([an_operator("first"), an_operator("send_email", state="paused")])
+        await until(pilot, lambda: "first" in screen(pilot))
+        await pilot.press("p")
+        await until(pilot, lambda: engine.sent == [Resume("send_email")])
+
+
+async def test_help_lists_the_keys_that_are_bound(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(100, 60)) as pilot:
+        await pilot.press("question_mark")
+        assert isinstance(pilot.app.screen, HelpScreen)
+        shown = screen(pilot)
+        for said in ["Feed", "Read the event", "Everywhere", "Freeze the feed, or follow", "Quit"]:
+            assert said in shown
+        await pilot.press("q")
+        assert not isinstance(pilot.app.screen, HelpScreen)
+        assert pilot.app.is_running
+
+
+async def test_every_key_has_an_id_and_says_what_it_does(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+        for key in ("1", "2", "3"):
+            await pilot.press(key)
+            ours = [
+                active
+                for active in pilot.app.screen.active_bindings.values()
+                if type(active.node).__module__.startswith("eventscope")
+            ]
+            assert len(ours) > 15
+            inherited = {"left", "right", "ctrl+pageup", "ctrl+pagedown", "ctrl+c", "shift+tab"}
+            for active in ours:
+                if active.binding.key not in inherited and not active.binding.system:
+                    assert active.binding.id, active.binding
+                    assert active.tooltip, active.binding
+
+
+@pytest.mark.parametrize(
+    ("state", "badge", "said"),
+    [
+        ("connecting", "CONNECTING", "Connecting to shop@localhost"),
+        ("standby", "STANDBY", "takes over as soon as the slot es_shop is free"),
+        ("reconnecting", "DOWN retry 5s", "Next attempt in 5s. Events already queued are safe."),
+        ("stopped", "STOPPED", "The stream has stopped"),
+    ],
+)
+async def test_a_stream_in_trouble(
+    engine: ScriptedEngine, state: StreamState, badge: str, said: str
+) -> None:
+    async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+        engine.stream(state=state, detail="connection refused", next_retry=NOW + 5)
+        await until(pilot, lambda: badge in screen(pilot))
+        assert said in screen(pilot)
+        assert "connection refused" in screen(pilot)
+        assert "order_items" in screen(pilot), "events stay readable"
+        engine.stream(state="streaming", detail="", next_retry=None)
+        await until(pilot, lambda: "LIVE" in screen(pilot))
+        assert said not in screen(pilot)
+
+
+async def test_a_database_that_is_down_from_the_start() -> None:
+    engine = ScriptedEngine()
+    engine.stream(state="reconnecting", detail="Connection refused", next_retry=NOW + 5)
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        shown = screen(pilot)
+        assert "shop@localhost is out of reach" in shown
+        assert "Connection refused" in shown
+        assert "Events already queued are safe." in shown
+
+
+async def test_a_dead_engine_leaves_the_screen_readable(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        engine.error = RuntimeError("database disk image is [/malformed")
+        await until(pilot, lambda: "FAILED" in screen(pilot))
+        shown = screen(pilot)
+        assert "The engine has stopped: RuntimeError: database disk image is [/malformed" in shown
+        assert "order_items" in shown
+        await pilot.press("k", "enter", "escape", "q")
+        await until(pilot, lambda: not pilot.app.is_running)
+    assert pilot.app.return_code == 0
+
+
+async def test_the_status_bar_tells_rate_and_lag(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+        engine.stream(events=0)
+        engine.at(10)
+        dashboard(pilot).draw_state()
+        engine.stream(events=1_500)
+        engine.at(11)
+        dashboard(pilot).draw_state()
+        await until(pilot, lambda: "1,500 ev/s" in screen(pilot))
+        assert "lag 16 kB" in screen(pilot)
+        assert "shop@localhost  es_shop" in screen(pilot)
+
+
+async def test_what_does_not_fit_is_left_out_of_the_status_bar(engine: ScriptedEngine) -> None:
+    engine.stream(server="warehouse@" + "a" * 200)
+    async with EventScopeApp(engine).run_test(size=(60, 15)) as pilot:
+        await pilot.press("k")
+        first = screen(pilot).splitlines()[0]
+        assert "FROZEN" in first
+        assert first.rstrip().endswith("×1 ▲1 ■1")
+
+
+@pytest.mark.parametrize("theme", ["eventscope", "eventscope-cb", "textual-light", "ansi-dark"])
+async def test_every_theme_draws(engine: ScriptedEngine, theme: str) -> None:
+    async with EventScopeApp(engine).run_test(size=(120, 30)) as pilot:
+        pilot.app.theme = theme
+        await pilot.press("k", "2", "e")
+        assert "search_index" in screen(pilot)
+
+
+async def test_a_new_event_of_an_old_row_is_another_event(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(120, 30)) as pilot:
+        engine.emit(an_update(new={"status": "shipped"}))
+        await until(pilot, lambda: "new → shipped" in screen(pilot))
+        engine.emit(an_update(new={"status": "returned"}))
+        await until(pilot, lambda: screen(pilot).count("new → returned") == 2)
