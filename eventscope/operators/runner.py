@@ -170,10 +170,7 @@ class Runner:
                     failpoints.hit(failpoints.AFTER_EFFECT)
             except ConnectionLost as error:
                 self._enter("waiting", f"the database: {error}")
-                await self._sleep(_RECONNECT_WAITS[min(lost, len(_SAVE_INTERVAL: Final = 0.02
-"""Seconds of work after which the position is made durable: what a crash may bring again."""
-
-_RECONNECT_WAITS) - 1)])
+                await self._sleep(_RECONNECT_WAITS[min(lost, len(_RECONNECT_WAITS) - 1)])
                 lost += 1
             except Exception as error:
                 await self._fail(queued, error)
