@@ -11,6 +11,9 @@ from eventscope.queue.base import QueuedEvent
 class Effect(Protocol):
     """Applies events. All of a call takes effect, or it raises."""
 
+    coalesces: bool
+    """Whether applying several events at once does the same as one after the other."""
+
     async def apply(self, events: Sequence[QueuedEvent]) -> None:
         """Apply events in their order.
 

@@ -20,6 +20,8 @@ class HandlerTimeout(Exception):
 class HandlerEffect:
     """Applies events by calling the handler, with a transaction if it asks for one."""
 
+    coalesces = False
+
     def __init__(
         self, operator: HandlerOperator, conninfo: str, on_wait: Callable[[int], None]
     ) -> None:

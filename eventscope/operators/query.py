@@ -26,6 +26,8 @@ class QueryEffect:
     with any literal.
     """
 
+    coalesces = True
+
     def __init__(
         self, operator: QueryOperator, conninfo: str, on_wait: Callable[[int], None]
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from eventscope import failpoints
@@ -121,12 +121,8 @@ class Runner:
             visible = self._queue.last_seq
             relations = [v for v, r in self._queue.relations.items() if self._follows(r)]
             events = await self._queue.read(self._position, relations, _READ)
-            for queued in events:
-                if not await self._pass(queued):
-                    break
-            else:
-                if len(events) < _READ:
-                    self._position = max(self._position, visible)
+            if await self._pass_all(events) and len(events) < _READ:
+                self._position = max(self._position, visible)
             await self.save()
 
     async def save(self) -> None:
@@ -141,9 +137,37 @@ class Runner:
         if self._effect is not None:
             await self._effect.close()
 
+    async def _pass_all(self, events: Sequence[QueuedEvent]) -> bool:
+        """Apply events, together if that works; False if not all were done with."""
+        if await self._apply_together(events):
+            return True
+        for queued in events:
+            if not await self._pass(queued):
+                return False
+        return True
+
+    async def _apply_together(self, events: Sequence[QueuedEvent]) -> bool:
+        """Apply events at once where the effect allows; False if it does not, or failed.
+
+        A failure is not told of: one by one, the events show which of them it is.
+        """
+        wanted = [queued for queued in events if self._wants(queued)]
+        if self._effect is None or not self._effect.coalesces or len(wanted) < 2:
+            return False
+        self._enter("running")
+        try:
+            await self._effect.apply(wanted)
+        except Exception:
+            return False
+        failpoints.hit(failpoints.AFTER_EFFECT)
+        self.depth -= len(wanted)
+        self.applied += len(wanted)
+        self._position = events[-1].seq
+        return True
+
     async def _pass(self, queued: QueuedEvent) -> bool:
         """Apply one event if it is for this operator; False if it was not done with."""
-        if self._wants_kind(queued.relation, queued.message[0]):
+        if self._wants(queued):
             if not await self._apply(queued):
                 return False
             self.depth -= 1
@@ -235,6 +259,9 @@ class Runner:
 
     def _follows(self, relation: Relation) -> bool:
         return relation.entity in self.operator.entities
+
+    def _wants(self, queued: QueuedEvent) -> bool:
+        return self._wants_kind(queued.relation, queued.message[0])
 
     def _wants_kind(self, relation: Relation, kind: int) -> bool:
         return self._follows(relation) and EVENT_TYPE_OF[kind] in self.operator.events

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from eventscope.demo.embedded import DemoUnavailable, EmbeddedServer
+from tests.servers import create_blog
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
 
@@ -32,6 +33,12 @@ def test_it_is_ready_for_logical_replication(postgres):
     assert value(postgres.url, "show fsync") == "on"
     assert int(value(postgres.url, "show max_wal_senders")) >= 20
     assert int(value(postgres.url, "show max_replication_slots")) >= 20
+
+
+def test_other_binaries_will_do(postgres_15):
+    create_blog(postgres_15.create_database("blog"))
+    assert value(postgres_15.url, "show server_version").startswith("15")
+    assert value(postgres_15.url, "show wal_level") == "logical"
 
 
 def test_nothing_is_left_behind(open_directory, monkeypatch):

@@ -1,40 +1,22 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-import psycopg
 import pytest
 
 from eventscope.demo.truth import differences
 from eventscope.engine import Engine
 from eventscope.settings import Settings
 from operators_example import DERIVED, app
-from tests.servers import create_blog
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 TRUTHS = {table.name: table.truth for table in DERIVED}
 
-
-@pytest.fixture
-def settings(database, tmp_path) -> Settings:
-    create_blog(database)
-    return Settings(
-        url=database,
-        queue_path=tmp_path / "queue.db",
-        slot_name=psycopg.conninfo.conninfo_to_dict(database)["dbname"],
-        publication="blog",
-        operator_queue_min_restart_time=1,
-    )
+AssertTrue = Callable[[Engine], Awaitable[None]]
 
 
 @pytest.fixture
-async def connection(settings) -> AsyncIterator[psycopg.AsyncConnection]:
-    async with await psycopg.AsyncConnection.connect(
-        settings.url.get_secret_value(), autocommit=True
-    ) as connection:
-        yield connection
+def settings(blog, make_settings) -> Settings:
+    return make_settings(operator_queue_min_restart_time=1)
 
 
 @pytest.fixture
@@ -44,7 +26,7 @@ async def engine(settings) -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
-def assert_true(connection):
+def assert_true(connection) -> AssertTrue:
     """Waits for an engine and compares all derived tables with their queries."""
 
     async def check(engine: Engine) -> None:
