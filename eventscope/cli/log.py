@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -41,6 +42,22 @@ def _configure(renderer: Any, stream: TextIO) -> None:
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+
+
+    logging.basicConfig(handlers=[_Forward()], level=logging.INFO, force=True)
+    # psycopg warns of each pipeline that an error ends; the error itself is what we report
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
+
+
+class _Forward(logging.Handler):
+    """What operators and libraries log goes where our own log goes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record under its logger's name."""
+        message = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            message = f"{message}: {record.exc_info[1]!r}"
+        structlog.get_logger().log(record.levelno, message, logger=record.name)
 
 
 def _sanitise(_: Any, __: str, event: Any) -> Any:

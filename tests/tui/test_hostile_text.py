@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
+from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.event import Event
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screenshot import screenshot_svg
+from eventscope.tui.symbols import OPERATOR_LOOKS, STREAM_BADGES
+from eventscope.tui.widgets.event_lines import event_lines
+from eventscope.tui.widgets.feed_columns import feed_cells
+from eventscope.tui.widgets.notice import failure_text, stream_trouble
+from eventscope.tui.widgets.operator_columns import laid_out, operator_row
 from tests.events import a_default_identity_update, a_delete, a_truncate, an_insert, an_update
 from tests.tui.driving import screen, until
-from tests.tui.scripted import ScriptedEngine, an_operator
+from tests.tui.scripted import NOW, STREAM, ScriptedEngine, an_operator
 
 HOSTILE = [
     "\x1b]52;c;ZXZpbA==\x07",
@@ -53,33 +61,58 @@ def everything_named(text: str) -> list[Event]:
     ]
 
 
-def an_engine(text: str) -> ScriptedEngine:
-    failed = an_operator(text, state="halted", error=text, traceback=f"{text}\n{text}", detail=text)
-    engine = ScriptedEngine(failed, an_operator(text + "2", state="waiting", detail=text))
-    engine.stream(server=text, slot=text, detail=text, state="standby")
-    engine.refusal = text
-    return engine
+def an_operator_named(text: str) -> OperatorSnapshot:
+    return an_operator(text, state="halted", error=text, traceback=f"{text}\n{text}", detail=text)
+
+
+def assert_harmless(shown: str) -> None:
+    found = set(shown) & set("\x00\x07\x08\r\x1b\x7f\x9b\x9c\x9d\u200b\u202e\u2066\ufeff\ud800")
+    assert not found
+
+
+@pytest.mark.parametrize("width", [20, 80, 160])
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_part_of_an_event_is_harmful(text: str, width: int) -> None:
+    for event in everything_named(text):
+        row = "".join(cell for cell, _ in feed_cells(event, width))
+        assert_harmless(row)
+        assert "\n" not in row
+        for line in event_lines(event, width):
+            assert_harmless(line.plain)
+            assert "unprintable" not in line.plain
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_part_of_the_engine_state_is_harmful(text: str) -> None:
+    for state in OPERATOR_LOOKS:
+        operator = replace(an_operator_named(text), state=state)
+        row = laid_out(operator_row(operator, NOW), 80)
+        assert_harmless("".join(row))
+        assert cell_len("".join(row)) == 80
+    for state in STREAM_BADGES:
+        heading, lines = stream_trouble(
+            replace(STREAM, state=state, server=text, slot=text, detail=text), NOW
+        )
+        assert_harmless(heading + "".join(lines))
+    assert_harmless(failure_text(RuntimeError(text)))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)])
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-async def test_it_is_shown_harmlessly(text: str, size: tuple[int, int]) -> None:
-    engine = an_engine(text)
+async def test_a_screen_full_of_it_stays_alive(size: tuple[int, int]) -> None:
+    engine = ScriptedEngine(*(an_operator_named(text) for text in HOSTILE))
+    joined = "".join(HOSTILE[:12])
+    engine.stream(server=joined, slot=joined, detail=joined, state="standby")
+    engine.refusal = joined
     app = EventScopeApp(engine)
     async with app.run_test(size=size, notifications=True) as pilot:
         drawn = screen(pilot)
-        engine.emit(*everything_named(text))
-        await pilot.press("k", "j", "p", "r")
-        for _ in range(5):
-            await pilot.press("enter")
-            await pilot.pause()
+        for text in HOSTILE:
+            engine.emit(*everything_named(text))
+        for keys in [("k", "p"), ("2", "r"), ("e",), ("escape",), ("1", "g", "enter"), ("J", "J")]:
+            await pilot.press(*keys)
             drawn += screen(pilot)
-            await pilot.press("K", "escape")
-        await pilot.press("2", "e")
-        drawn += screen(pilot)
-        await pilot.press("escape")
-        engine.error = RuntimeError(text)
+        engine.error = RuntimeError(joined)
         await until(pilot, lambda: "FAILED" in screen(pilot))
         drawn += screen(pilot) + screenshot_svg(app)
-        assert pilot.app.is_running
-    assert not set(drawn) & set("\x00\x07\x08\r\x1b\x7f\x9b\x9c\x9d\u200b\u202e\u2066\ufeff\ud800")
+        assert app.is_running
+    assert_harmless(drawn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,10 +11,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from eventscope.event import Event
-from eventscope.inspection.diff import event_diff
-from eventscope.inspection.summary import named_key
-from eventscope.inspection.text import safe_text
-from eventscope.tui.widgets.diff_lines import QUIET, diff_lines, indented
+from eventscope.tui.widgets.diff_lines import QUIET
+from eventscope.tui.widgets.event_lines import event_lines
 
 _NOTHING = "Nothing selected. Events appear here as they happen."
 
@@ -70,32 +67,4 @@ class EventPanel(VerticalScroll, can_focus=True):
             self._body.update(Content.styled(_NOTHING, QUIET))
             return
         width = max(20, self.scrollable_content_region.width)
-        try:
-            lines = [*_header(self._event, width), Content(""), *_changes(self._event, width)]
-        except Exception as error:
-            lines = [Content(safe_text(f"<unprintable: {error!r}>", 300))]
-        self._body.update(Content("\n").join(lines))
-
-
-def _header(event: Event, width: int) -> Iterator[Content]:
-    source = event.source
-    table = f"{safe_text(source.schema, 64)}.{safe_text(source.table, 64)}"
-    title = Content.assemble(
-        (f"{event.type.upper()} ", "bold"), (table, "bold $primary"), f"  {named_key(event)}"
-    )
-    yield from indented(title, 1, width)
-    time = event.timestamp.astimezone().strftime("%H:%M:%S.%f")[:-3]
-    facts = [time, f"xid {event.xid}", f"lsn {event.lsn}"]
-    if event.type == "update":
-        facts.append(f"{len(event.changes or {})} of {len(source.columns)} columns")
-    yield from indented(Content.styled(" · ".join(facts), QUIET), 1, width)
-
-
-def _changes(event: Event, width: int) -> Iterator[Content]:
-    if event.type == "truncate":
-        yield Content.styled(" every row of the table was removed at once", QUIET)
-        return
-    diff = event_diff(event)
-    if event.type == "update" and not diff.columns and not diff.unknown:
-        yield Content.styled(" the row was written again, with the same values", QUIET)
-    yield from diff_lines(diff, width)
+        self._body.update(Content("\n").join(event_lines(self._event, width)))

@@ -204,7 +204,7 @@ class Feed(ScrollView, can_focus=True):
         except Exception:
             event, cells = None, [("<unprintable>", "sign")]
         base = self.rich_style
-        looks = self._styles()
+        looks = self._role_styles()
         if seq == self.cursor:
             base = looks["cursor" if self.has_focus else "cursor-blurred"]
             text = fit("".join(text for text, _ in cells), width)
@@ -212,7 +212,7 @@ class Feed(ScrollView, can_focus=True):
         segments = [Segment(text, looks[role]) for text, role in cells]
         return Strip(segments).adjust_cell_length(width, base), event is not None
 
-    def _styles(self) -> dict[str, Style]:
+    def _role_styles(self) -> dict[str, Style]:
         if not self._looks:
             looks = ("cursor", "cursor-blurred", *_ROLES)
             self._looks = {look: self.get_component_rich_style(f"feed--{look}") for look in looks}

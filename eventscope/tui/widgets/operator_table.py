@@ -45,7 +45,7 @@ class OperatorTable(ScrollView, can_focus=True):
         super().__init__(id="operators")
         self._operators: tuple[OperatorSnapshot, ...] = ()
         self._selected = ""
-        self._now = 0.0
+        self._rows: list[OperatorRow] = []
 
     @property
     def selected(self) -> OperatorSnapshot | None:
@@ -54,11 +54,13 @@ class OperatorTable(ScrollView, can_focus=True):
 
     def show(self, operators: tuple[OperatorSnapshot, ...], now: float) -> None:
         """Show another snapshot, at ``now`` in seconds since the epoch."""
-        count_changed = len(operators) != len(self._operators)
-        self._operators, self._now = operators, now
-        if count_changed:
-            self.virtual_size = Size(0, len(operators))
-        self.refresh(layout=count_changed)
+        rows = [operator_row(operator, now) for operator in operators]
+        if rows != self._rows:
+            count_changed = len(rows) != len(self._rows)
+            self.virtual_size = Size(0, len(rows))
+            self._rows = rows
+            self.refresh(layout=count_changed)
+        self._operators = operators
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
@@ -77,16 +79,13 @@ class OperatorTable(ScrollView, can_focus=True):
             self.action_move(index - self._index)
 
     def render_line(self, y: int) -> Strip:
-        """Draw one row. Whatever the operator is called, this must not fail."""
+        """Draw one row."""
         index, width = y + self.scroll_offset.y, self.scrollable_content_region.width
         if index >= len(self._operators):
             return Strip.blank(width, self.rich_style)
         operator = self._operators[index]
-        try:
-            row = laid_out(operator_row(operator, self._now), width)
-        except Exception:
-            return Strip([Segment("<unprintable>", self.rich_style)]).adjust_cell_length(width)
-        styles = self._styles(operator, is_cursor=index == self._index)
+        row = laid_out(self._rows[index], width)
+        styles = self._row_styles(operator, is_cursor=index == self._index)
         segments = [Segment(text, style) for text, style in zip(row, styles, strict=True)]
         return Strip(segments).adjust_cell_length(width, styles[0])
 
@@ -95,7 +94,7 @@ class OperatorTable(ScrollView, can_focus=True):
         names = [operator.name for operator in self._operators]
         return names.index(self._selected) if self._selected in names else 0
 
-    def _styles(self, operator: OperatorSnapshot, *, is_cursor: bool) -> list[Style]:
+    def _row_styles(self, operator: OperatorSnapshot, *, is_cursor: bool) -> list[Style]:
         """A style for each part of a row."""
         if is_cursor and self.has_focus:
             return [self._look("cursor")] * len(OperatorRow._fields)

@@ -25,22 +25,31 @@ class StatusBar(Widget):
         self._rate = Rate()
         self._failed = False
         self._frozen: str | None = None
+        self._drawn = Content("")
 
     def show(self, snapshot: Snapshot, *, failed: bool) -> None:
         """Show another snapshot; ``failed``: the engine is dead, and this is its last state."""
         self._rate.add(snapshot.taken_at, snapshot.stream.events)
         self._snapshot, self._failed = snapshot, failed
-        self.refresh()
+        self._refresh_if_changed()
 
     def show_frozen(self, unseen: int | None) -> None:
         """Show that the feed is held still while ``unseen`` events have come; None: it is not."""
         frozen = None if unseen is None else f"FROZEN +{unseen:,}" if unseen else "FROZEN"
         if frozen != self._frozen:
             self._frozen = frozen
-            self.refresh()
+            self._refresh_if_changed()
 
     def render(self) -> Content:
         """Put together what fits."""
+        self._drawn = self._line()
+        return self._drawn
+
+    def _refresh_if_changed(self) -> None:
+        if self._line() != self._drawn:
+            self.refresh()
+
+    def _line(self) -> Content:
         if self._snapshot is None:
             return Content("")
         badges = Content(" ").join(_badge(badge) for badge in self._badges(self._snapshot))

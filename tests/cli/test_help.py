@@ -1,0 +1,46 @@
+"""``--help`` and ``--version`` are quick: nothing heavy is imported for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import eventscope
+from tests.cli.conftest import Invoke
+
+
+def test_the_help_lists_the_commands(invoke: Invoke) -> None:
+    result = invoke("--help")
+    assert result.returncode == 0
+    assert "demo" in result.stdout
+    assert "run" in result.stdout
+
+
+def test_the_version_is_the_package_s(invoke: Invoke) -> None:
+    assert eventscope.__version__ in invoke("--version").stdout
+
+
+@pytest.mark.parametrize("module", ["textual", "psycopg", "pydantic", "aiosqlite", "rich"])
+def test_the_help_imports_nothing_heavy(module: str) -> None:
+    code = (
+        "import sys; from eventscope.cli import cli\n"
+        "try: cli(['--help'])\n"
+        f"finally: assert {module!r} not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_a_headless_engine_imports_no_textual() -> None:
+    code = (
+        "import sys, eventscope.cli.run, eventscope.cli.demo, eventscope.engine\n"
+        "assert 'textual' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_an_unknown_command_is_a_usage_error(invoke: Invoke) -> None:
+    result = invoke("fly")
+    assert result.returncode == 2
+    assert "fly" in result.stderr

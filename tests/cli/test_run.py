@@ -1,0 +1,105 @@
+"""``eventscope run`` without a dashboard: exit codes and the summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from tests.cli.conftest import Invoke
+
+WriteApp = Callable[..., Path]
+
+COUNT = (
+    "app.query('counts', ids={'posts': 'kind'}, sql='''"
+    "insert into counts select kind, count(*) from posts where kind = $1 group by kind "
+    "on conflict (id) do update set n = excluded.n''')"
+)
+
+
+def prepare(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table posts (id int primary key, kind text)")
+        connection.execute("create table counts (id text primary key, n bigint)")
+
+
+def write(url: str, rows: int) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "insert into posts select g, 'kind ' || g %% 3 from generate_series(1, %s) g", [rows]
+        )
+
+
+def test_until_caught_up_ends_with_a_summary_of_what_was_done(
+    invoke: Invoke, write_app: WriteApp, database: str
+) -> None:
+    prepare(database)
+    write_app("posts", COUNT)
+    run = ("run", "blog", "--url", database, "--until", "caught-up", "--timeout", "60")
+    assert invoke(*run).returncode == 0  # makes the slot
+    write(database, rows=30)
+    result = invoke(*run)
+    assert result.returncode == 0
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert summary["events"] == 30
+    assert summary["applied"] == {"counts": 30}
+    assert summary["failed"] == {"counts": 0}
+    with psycopg.connect(database) as connection:
+        assert connection.execute("select n from counts").fetchall() == [(10,)] * 3
+
+
+def test_an_operator_that_halts_is_exit_code_1(
+    invoke: Invoke, write_app: WriteApp, database: str
+) -> None:
+    prepare(database)
+    write_app("posts", "@app.operator(entities=['posts'])", "def broken(event): 1 / 0")
+    run = ("run", "blog", "--url", database, "--until", "caught-up", "--timeout", "60")
+    quick = ("--set", "operator_queue_min_restart_time=1", "--log-format", "json")
+    assert invoke(*run).returncode == 0
+    write(database, rows=1)
+    result = invoke(*run, *quick)
+    assert result.returncode == 1
+    *lines, summary = [json.loads(line) for line in result.stdout.splitlines()]
+    assert summary["state"] == {"broken": "halted"}
+    assert any(line["event"] == "operator halted" for line in lines)
+
+
+def test_what_never_settles_is_exit_code_4_and_named(
+    invoke: Invoke, write_app: WriteApp, database: str
+) -> None:
+    prepare(database)
+    write_app(
+        "posts",
+        "import threading",
+        "@app.operator(entities=['posts'])",
+        "def endless(event): threading.Event().wait()",
+    )
+    run = ("run", "blog", "--url", database, "--until", "caught-up", "--timeout")
+    assert invoke(*run, "60").returncode == 0
+    write(database, rows=1)
+    result = invoke(*run, "2")
+    assert result.returncode == 4
+    assert "endless (running)" in result.stderr
+
+
+def test_the_app_can_be_a_package_or_a_file_in_another_folder(
+    invoke: Invoke, write_app: WriteApp, tmp_path: Path, database: str
+) -> None:
+    prepare(database)
+    (tmp_path / "package").mkdir()
+    write_app("posts", name="package/__init__.py")
+    write_app("posts", name="package/other.py")
+    for target in ("package", "package:app", "package.other", "package/other.py:app"):
+        result = invoke("run", target, "--url", database, "--until", "caught-up")
+        assert result.returncode == 0, result.stderr
+
+
+def test_the_queue_file_is_where_the_settings_say(
+    invoke: Invoke, write_app: WriteApp, tmp_path: Path, database: str
+) -> None:
+    prepare(database)
+    write_app()
+    invoke("run", "blog", "--url", database, "--until", "caught-up")
+    assert (tmp_path / ".eventscope" / "blog-postgres_slot.db").exists()
