@@ -1,10 +1,11 @@
 """Each comment with the number of all comments below it: a handler, where one id is not enough.
 
 A reply changes the count of every comment above it, up to the first of its thread. No column of
-the reply names those, so a Python function finds them. It asks for ``tx``: what it writes and the
-note that this event is done are committed together, so each event takes effect once.
+the reply names those, so a Python function finds them. It asks for ``tx``, a transaction that is
+committed when it returns and rolled back when it raises.
 
 Like a query operator it reads what *is*, and takes from the event only which comments to look at.
+It may therefore be called twice with one event, and nothing is wrong afterwards.
 """
 
 from uuid import UUID

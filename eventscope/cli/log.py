@@ -43,7 +43,6 @@ def _configure(renderer: Any, stream: TextIO) -> None:
         cache_logger_on_first_use=False,
     )
 
-
     logging.basicConfig(handlers=[_Forward()], level=logging.INFO, force=True)
     # psycopg warns of each pipeline that an error ends; the error itself is what we report
     logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -45,7 +45,7 @@ class Installation:
         return bool(self.user and closed_to_others(self.binaries / "postgres"))
 
     def copy_to(self, directory: Path) -> None:
-        """Run a copy of the demo extra's programs from now on (70 MB)."""
+        """Run a copy of the demo extra's programs from now on (40 MB)."""
         package = self.binaries.parent.parent
         for part in package.parent.glob(f"{package.name}*"):  # with the shared libraries beside it
             if part.suffix != ".dist-info":

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Final, Self
 
 import psycopg
+import structlog
 
 from eventscope.demo.embedded import EmbeddedServer
 from eventscope.demo.schema import schema
 from eventscope.demo.traffic import Traffic
 from eventscope.settings import Settings
+
+_log = structlog.get_logger("eventscope.demo")
 
 _DATABASE: Final = "blog"
 
@@ -64,8 +67,11 @@ class Playground:
 
     async def traffic(self, stop: asyncio.Event) -> None:
         """Let people use the blog until ``stop`` is set."""
-        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
-            await Traffic(connection, self._seed).run(self._rate, stop)
+        try:
+            async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as people:
+                await Traffic(people, self._seed).run(self._rate, stop)
+        except psycopg.OperationalError as error:
+            _log.error(f"the traffic has ended: {error}")
 
     @contextmanager
     def traffic_in_background(self, duration: float | None) -> Iterator[None]:
@@ -89,10 +95,10 @@ class Playground:
     def _blog(self, server: EmbeddedServer) -> str:
         with psycopg.connect(server.url, autocommit=True) as connection:
             cursor = connection.execute("SELECT FROM pg_database WHERE datname = %s", (_DATABASE,))
-            if cursor.fetchone() is not None:
-                return server.url_of(_DATABASE)
-        url = server.create_database(_DATABASE)
-        with psycopg.connect(url, autocommit=True) as connection:
-            for ddl in (schema(), *self._tables):
-                connection.execute(ddl.encode())
-        return url
+            url = None if cursor.fetchone() is None else server.url_of(_DATABASE)
+        with psycopg.connect(url or server.create_database(_DATABASE)) as connection:
+            cursor = connection.execute("SELECT to_regclass('posts') IS NULL")
+            if cursor.fetchone() == (True,):
+                for ddl in (schema(), *self._tables):
+                    connection.execute(ddl.encode())
+        return server.url_of(_DATABASE)

@@ -149,7 +149,7 @@ def _fitted(phrases: list[_Phrase], total: int, width: int) -> Iterator[Part]:
     alone = total == 1
     used = 0
     for place, phrase in enumerate(phrases):
-        said = phrase if alone else _shortened(phrase)
+        said = _shared(phrase, width) if alone else _shortened(phrase)
         parts = list(said.parts(alone=alone))
         length = sum(len(part.text) for part in parts) + (2 if place else 0)
         left = total - place - 1
@@ -164,10 +164,20 @@ def _fitted(phrases: list[_Phrase], total: int, width: int) -> Iterator[Part]:
         yield Part(f", +{total - len(phrases)}", "sign")
 
 
+def _shared(phrase: _Phrase, width: int) -> _Phrase:
+    """Cut the longer side, or both, so that a change is seen to be one."""
+    if phrase.old is None:
+        return phrase
+    room = width - len(phrase.name) - len("   →  ")
+    old = max(room // 2, room - len(phrase.new))
+    new = max(room // 2, room - len(phrase.old))
+    return phrase._replace(old=_cut(phrase.old, old), new=_cut(phrase.new, new))
+
+
 def _shortened(phrase: _Phrase) -> _Phrase:
-    old = None if phrase.old is None else _cut(phrase.old)
-    return phrase._replace(old=old, new=_cut(phrase.new))
+    old = None if phrase.old is None else _cut(phrase.old, _SHORT)
+    return phrase._replace(old=old, new=_cut(phrase.new, _SHORT))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: max(0, length - 1)] + "…"

@@ -88,7 +88,7 @@ class Assembler:
 
     def feed(self, message: bytes) -> None:
         """Take the next message; raises ProtocolError if it cannot come here."""
-        kind = message[0]
+        kind = message[0] if message else 0
         if kind in (pgoutput.INSERT, pgoutput.UPDATE, pgoutput.DELETE):
             if not self._skipping:
                 self._add(kind, pgoutput.row_relation(message), message)

@@ -205,14 +205,18 @@ def row_relation(message: bytes) -> int:
 def parse_row(message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """Split an Insert, Update or Delete message into its new and its old row image."""
     reader = _Reader(message, offset=5)
-    new = old = None
+    images = [_parse_tuple(reader)]
     while not reader.at_end():
-        image = _parse_tuple(reader)
-        if image.kind == "N":
-            new = image
-        else:
-            old = image
-    return new, old
+        images.append(_parse_tuple(reader))
+    match chr(message[0]), *(image.kind for image in images):
+        case ("I" | "U", "N"):
+            return images[0], None
+        case ("U", "K" | "O", "N"):
+            return images[1], images[0]
+        case ("D", "K" | "O"):
+            return None, images[0]
+    kinds = "".join(image.kind for image in images)
+    raise ProtocolError(f"row images {kinds} in a message {chr(message[0])!r}")
 
 
 def _parse_tuple(reader: _Reader) -> Tuple:

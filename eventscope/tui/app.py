@@ -34,6 +34,14 @@ class EventScopeApp(App[None]):
     VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="quit", tooltip="Quit"),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            show=False,
+            priority=True,
+            id="palette",
+            tooltip="Commands and themes",
+        ),
         Binding("ctrl+q", "quit", show=False, priority=True, id="quit.always", tooltip="Quit"),
     ]
 

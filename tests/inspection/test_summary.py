@@ -60,6 +60,20 @@ def test_a_line_of_short_values_fits(width: int, columns: int) -> None:
     assert len(changes_text(event, width)) <= width
 
 
+def test_both_sides_of_a_long_change_are_seen() -> None:
+    long, short = "a" * 90, "short"
+    both = changes_text(an_update(old={"id": 1, "note": long}, new={"note": "b" * 90}), 40)
+    assert len(both) == 40
+    assert "…" in both.partition(" → ")[0]
+    assert "b…" in both.partition(" → ")[2]
+    to_short = changes_text(an_update(old={"id": 1, "note": long}, new={"note": short}), 40)
+    assert to_short.endswith("a… → short")
+    assert len(to_short) == 40
+    to_long = changes_text(an_update(old={"id": 1, "note": short}, new={"note": long}), 40)
+    assert to_long.startswith("note  short → aaa")
+    assert len(to_long) == 40
+
+
 def test_keys() -> None:
     assert key_text(an_update()) == "1"
     assert named_key(an_update()) == "id=1"
