@@ -1,8 +1,9 @@
 """Each post with the number of its comments: a query operator on two tables.
 
 ``ids`` says which post an event concerns: a comment's ``post_id``, a post's own ``id``. That post's
-row is then computed anew, as ``$1``. A comment that moves concerns both posts, the one it left and
-the one it came to. When a post is deleted, ``delete_with`` deletes its row.
+row is then computed anew, as ``$1``, and written if it differs: a row written again as it was would
+still be a change to whoever follows this table. A comment that moves concerns both posts, the one
+it left and the one it came to. When a post is deleted, ``delete_with`` deletes its row.
 """
 
 from operators_example.blog import app
@@ -27,7 +28,8 @@ using (
   where p.id = $1
   group by p.id
 ) source on target.id = source.id
-when matched then
+when matched and (target.title, target.comments_count)
+                 is distinct from (source.title, source.comments_count) then
   update set title = source.title, comments_count = source.comments_count
 when not matched then
   insert (id, title, comments_count)

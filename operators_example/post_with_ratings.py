@@ -30,7 +30,8 @@ using (
   where p.id = $1
   group by p.id
 ) source on target.id = source.id
-when matched then
+when matched and (target.title, target.ratings_count, target.average)
+                 is distinct from (source.title, source.ratings_count, source.average) then
   update set title = source.title, ratings_count = source.ratings_count, average = source.average
 when not matched then
   insert (id, title, ratings_count, average)

@@ -29,6 +29,9 @@ set email = excluded.email,
     name = excluded.name,
     bio = excluded.bio,
     settings = excluded.settings
+where (user_with_profiles.email, user_with_profiles.name,
+       user_with_profiles.bio, user_with_profiles.settings)
+  is distinct from (excluded.email, excluded.name, excluded.bio, excluded.settings)
 """
 
 TRUTH = """

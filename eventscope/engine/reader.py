@@ -75,6 +75,7 @@ class Reader:
         self._on_append = on_append
         self._attended = attended
         self._catalog: Connection | None = None
+        self._replication: Connection | None = None
         self._stream: Stream | None = None
         self._assembler: Assembler | None = None
         self._storing = False
@@ -129,7 +130,7 @@ class Reader:
                     f"deleted; run ALTER TABLE {entity} REPLICA IDENTITY FULL, or set "
                     f"replica_identity = 'full'"
                 )
-        await (await self._attach()).close()
+        self._replication = await self._attach()
 
     async def run(self) -> None:
         """Read until cancelled.
@@ -185,12 +186,14 @@ class Reader:
     async def close(self) -> None:
         """Close all connections."""
         await self._disconnect()
+        if self._replication is not None:
+            await self._replication.close()
         self.state = "stopped"
 
     async def _stream_once(self) -> None:
         """Connect, and read until something ends it."""
         self.state, self.detail, self.next_retry = "connecting", "", None
-        replication = await self._attach()
+        replication, self._replication = self._replication or await self._attach(), None
         try:
             self._assembler = assembler = Assembler(
                 next_seq=self._queue.last_seq + 1,
