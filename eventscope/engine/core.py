@@ -165,7 +165,7 @@ class Engine:
                 server=server_label(self.settings),
                 slot=self.settings.slot_name,
                 received_lsn=reader.received,
-                stored_lsn=reader.stored,
+                stored_lsn=reader.seen,
                 acknowledged_lsn=reader.acknowledged,
                 events=reader.events,
             ),

@@ -54,7 +54,7 @@ class StreamSnapshot:
     received_lsn: Lsn
     """The server's position as last heard of."""
     stored_lsn: Lsn
-    """The end of the last transaction that is durable here."""
+    """Everything of interest before this is durable here."""
     acknowledged_lsn: Lsn
     """What the server was told it may forget."""
     events: int
