@@ -42,7 +42,8 @@ def an_update(
 def a_default_identity_update(table: str = "orders", new: Row | None = None, **given: Any) -> Event:
     """An update whose old row the WAL does not hold."""
     row = {"id": 1, "status": "paid"} if new is None else new
-    return an_event("update", table, RowImages(row, None, False, ()), **given)
+    key = {name: row[name] for name in given.get("key", ("id",)) if name in row}
+    return an_event("update", table, RowImages(row, key, True, ()), **given)
 
 
 def a_delete(

@@ -65,7 +65,7 @@ class EventDiff:
 
 def event_diff(event: Event) -> EventDiff:
     """Compare the row before and after an event."""
-    unknown = unknown_columns(event)
+    unknown = event.unknown
     columns = tuple(_columns(event))
     current: tuple[ColumnDiff, ...] = ()
     unchanged = 0
@@ -80,16 +80,6 @@ def event_diff(event: Event) -> EventDiff:
         unknown=tuple(safe_text(name, 100) for name in unknown),
         remedy=identity_remedy(event) if unknown else "",
     )
-
-
-def unknown_columns(event: Event) -> tuple[str, ...]:
-    """The columns whose value before is unknown.
-
-    An update that sends no old key has left the key alone, so that is known.
-    """
-    if event.type != "update":
-        return event.unknown
-    return tuple(name for name in event.unknown if name not in event.key_columns)
 
 
 def identity_remedy(event: Event) -> str:

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
 from eventscope.event import UNCHANGED, Event, EventType
-from eventscope.inspection.diff import unknown_columns
 from eventscope.inspection.paths import path_diff
 from eventscope.inspection.text import safe_text
 from eventscope.inspection.values import value_text
@@ -117,7 +116,7 @@ def _row_phrases(event: Event) -> tuple[list[_Phrase], int]:
 def _update_phrases(event: Event) -> tuple[list[_Phrase], int]:
     """Say what is known to have changed, then what may have."""
     changes, row = event.changes or {}, _row(event)
-    unknown = [name for name in unknown_columns(event) if row.get(name, UNCHANGED) is not UNCHANGED]
+    unknown = [name for name in event.unknown if row.get(name, UNCHANGED) is not UNCHANGED]
     phrases = list(islice(_changed_phrases(event), _CONSIDERED))
     for name in unknown[: _CONSIDERED - len(phrases)]:
         lead = "now " if name == unknown[0] else ""
@@ -168,7 +167,7 @@ def _shared(phrase: _Phrase, width: int) -> _Phrase:
     """Cut the longer side, or both, so that a change is seen to be one."""
     if phrase.old is None:
         return phrase
-    room = width - len(phrase.name) - len("   →  ")
+    room = width - len(phrase.name) - len("  ") - len(" → ")
     old = max(room // 2, room - len(phrase.new))
     new = max(room // 2, room - len(phrase.old))
     return phrase._replace(old=_cut(phrase.old, old), new=_cut(phrase.new, new))

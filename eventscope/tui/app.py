@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from contextlib import ExitStack
+from pathlib import Path
 from typing import ClassVar, Final
 
 from textual.app import App
@@ -29,7 +32,7 @@ class EventScopeApp(App[None]):
     """
 
     TITLE = "eventscope"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,6 +60,12 @@ class EventScopeApp(App[None]):
     def get_default_screen(self) -> Dashboard:
         """Open the dashboard."""
         return Dashboard(self._engine)
+
+    def on_mount(self) -> None:
+        """Leave in order when somebody else ends the program, with the terminal as it was."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit)
 
     def on_ready(self) -> None:
         """Everything is loaded and drawn: from here on, be quick."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from eventscope.event import Event
 from tests.events import COMMITTED, a_default_identity_update, a_delete, an_insert, an_update
@@ -57,7 +58,7 @@ def history(count: int) -> Iterator[Event]:
         yield _one(place, at)
 
 
-def _one(place: int, at: dict[str, object]) -> Event:
+def _one(place: int, at: dict[str, Any]) -> Event:
     row = {
         "id": 48_213 + 7 * place,
         "customer_id": 83_456 + place,

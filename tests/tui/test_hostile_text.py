@@ -89,9 +89,9 @@ def test_no_part_of_the_engine_state_is_harmful(text: str) -> None:
         row = laid_out(operator_row(operator, NOW), 80)
         assert_harmless("".join(row))
         assert cell_len("".join(row)) == 80
-    for state in STREAM_BADGES:
+    for stream_state in STREAM_BADGES:
         heading, lines = stream_trouble(
-            replace(STREAM, state=state, server=text, slot=text, detail=text), NOW
+            replace(STREAM, state=stream_state, server=text, slot=text, detail=text), NOW
         )
         assert_harmless(heading + "".join(lines))
     assert_harmless(failure_text(RuntimeError(text)))

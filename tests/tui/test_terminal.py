@@ -44,7 +44,7 @@ class Terminal:
         self.program.expect(pexpect.EOF, timeout=PATIENCE)
         self._read(self.program.before)
         self.program.close()
-        code = self.program.exitstatus
+        code: int | None = self.program.exitstatus
         assert code is not None
         return code
 
@@ -63,8 +63,9 @@ def test_it_shows_events_and_leaves_the_terminal_as_it_was(columns: int, rows: i
     terminal.until("FROZEN +")
     terminal.program.send("\r")
     terminal.until("INSERT")
+    terminal.until("esc Back")
     terminal.program.send("\x1b")
-    terminal.until("search_index")
+    terminal.until("Open")
     terminal.program.send("q")
     assert terminal.until_it_ends() == 0
 

@@ -41,6 +41,7 @@ class EventPanel(VerticalScroll, can_focus=True):
         super().__init__(id="event")
         self._body = Static(Content.styled(_NOTHING, QUIET))
         self._event: Event | None = None
+        self._count = 0
 
     def compose(self) -> ComposeResult:
         """Place the text."""
@@ -67,4 +68,7 @@ class EventPanel(VerticalScroll, can_focus=True):
             self._body.update(Content.styled(_NOTHING, QUIET))
             return
         width = max(20, self.scrollable_content_region.width)
-        self._body.update(Content("\n").join(event_lines(self._event, width)))
+        lines = event_lines(self._event, width)
+        taller_or_shorter = len(lines) != self._count
+        self._count = len(lines)
+        self._body.update(Content("\n").join(lines), layout=taller_or_shorter)

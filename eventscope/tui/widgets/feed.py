@@ -9,7 +9,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollTo, ScrollUp
@@ -69,7 +69,7 @@ class Feed(ScrollView, can_focus=True):
         self._window = FeedWindow(ring)
         self._cursor = 0
         self._strips: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(_CACHED_ROWS)
-        self._drawn_width = 0
+        self._width = 0
         self._looks: dict[str, Style] = {}
 
     @property
@@ -107,12 +107,14 @@ class Feed(ScrollView, can_focus=True):
         """Hold the list still, with the cursor where it is."""
         if self.frozen or self.is_empty:
             return
+        rows = len(self._window)
         self._window.freeze()
         if self.is_empty:
             self._window.follow()
             self._window.freeze()
         self._cursor = self._window.seq_at(-1)
-        self._show_newest()
+        if rows != len(self._window):
+            self._show_newest()
         self.post_message(self.Moved())
 
     def action_newest(self) -> None:
@@ -180,12 +182,17 @@ class Feed(ScrollView, can_focus=True):
         self._looks = {}
         self._strips.clear()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw what is visible; its width is looked up once, for that is dear."""
+        width = self.scrollable_content_region.width
+        if width != self._width:
+            self._strips.clear()
+            self._width = width
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one visible row. Whatever its event holds, this must not fail."""
-        index, width = y + self.scroll_offset.y, self.scrollable_content_region.width
-        if width != self._drawn_width:
-            self._strips.clear()
-            self._drawn_width = width
+        index, width = y + self.scroll_offset.y, self._width
         if not 0 <= index < len(self._window):
             return Strip.blank(width, self.rich_style)
         seq = self._window.seq_at(index)
@@ -203,14 +210,13 @@ class Feed(ScrollView, can_focus=True):
             cells = [] if event is None else feed_cells(event, width)
         except Exception:
             event, cells = None, [("<unprintable>", "sign")]
-        base = self.rich_style
         looks = self._role_styles()
         if seq == self.cursor:
-            base = looks["cursor" if self.has_focus else "cursor-blurred"]
+            look = looks["cursor" if self.has_focus else "cursor-blurred"]
             text = fit("".join(text for text, _ in cells), width)
-            return Strip([Segment(text, base)], width), event is not None
+            return Strip([Segment(text, look)], width), event is not None
         segments = [Segment(text, looks[role]) for text, role in cells]
-        return Strip(segments).adjust_cell_length(width, base), event is not None
+        return Strip(segments).adjust_cell_length(width, looks["value"]), event is not None
 
     def _role_styles(self) -> dict[str, Style]:
         if not self._looks:
@@ -230,9 +236,11 @@ class Feed(ScrollView, can_focus=True):
         if self.is_empty:
             return
         self.freeze()
-        self._cursor = self._window.seq_at(max(0, min(index, len(self._window) - 1)))
+        self.refresh_line(self._window.index_of(self._cursor))
+        index = max(0, min(index, len(self._window) - 1))
+        self._cursor = self._window.seq_at(index)
         self._scroll_to_cursor()
-        self.refresh()
+        self.refresh_line(index)
         self.post_message(self.Moved())
 
     def _scroll_to_cursor(self) -> None:

@@ -39,7 +39,7 @@ def feed_columns(width: int) -> FeedColumns:
     if width >= 110:
         fixed = FeedColumns(_TIME_MS, _OPERATION, 26, 12, 0, 10)
     elif width >= 70:
-        fixed = FeedColumns(_TIME, 1, 16, 8, 0, 0)
+        fixed = FeedColumns(_TIME, 1, width // 4, 8, 0, 0)
     else:
         fixed = FeedColumns(0, 1, 13, 6, 0, 0)
     gaps = sum(1 for cells in fixed if cells)

@@ -24,6 +24,10 @@ class OperatorTable(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", show=False, id="operators.down", tooltip="Next operator"),
         Binding("k,up", "move(-1)", show=False, id="operators.up", tooltip="Previous operator"),
+        Binding(
+            "pagedown,ctrl+d", "move(5)", show=False, id="operators.page_down", tooltip="Five down"
+        ),
+        Binding("pageup,ctrl+u", "move(-5)", show=False, id="operators.page_up", tooltip="Five up"),
         Binding("g,home", "move(-1000)", show=False, id="operators.first", tooltip="First one"),
         Binding("G,end", "move(1000)", show=False, id="operators.last", tooltip="Last one"),
         Binding(

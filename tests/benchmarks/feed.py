@@ -1,0 +1,182 @@
+"""How quick the dashboard stays under a stream of events, in a real terminal.
+
+``python -m tests.benchmarks.feed`` prints a table: for each rate, how late the interface's loop
+comes to its turn, how long a key takes to reach the screen, and the CPU of the whole process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+from eventscope.engine.ring import Entry
+from eventscope.event import Event
+from eventscope.tui.app import EventScopeApp
+from tests.events import an_insert, an_update
+from tests.tui.scripted import ScriptedEngine, an_operator
+
+ROOT = Path(__file__).parents[2]
+RATES = (0, 1_000, 10_000, 30_000, 100_000)
+COLUMNS, ROWS = 160, 50
+SECONDS = 8.0
+KEYS = 20
+BATCH_SECONDS = 0.002
+
+
+class Numbered(Entry):
+    """A row that becomes an event when it is drawn, as the engine's do."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def event(self) -> Event:
+        row = {"id": self._number, "status": "new", "total": self._number / 100, "note": None}
+        if self._number % 3:
+            return an_update("orders", row, {"status": "paid"})
+        return an_insert("order_items", row)
+
+
+class MeasuredApp(EventScopeApp):
+    """Notes how late its loop is, every 5 ms."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        super().__init__(engine)
+        self.lags: list[float] = []
+
+    def on_mount(self) -> None:
+        self.run_worker(self._measure())
+
+    async def _measure(self) -> None:
+        await asyncio.sleep(1.0)
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.005)
+            self.lags.append(time.perf_counter() - before - 0.005)
+
+
+def feed_ring(engine: ScriptedEngine, rate: int, stop: threading.Event) -> None:
+    """Append ``rate`` events a second in batches until stopped."""
+    begun, sent = time.perf_counter(), 0
+    while not stop.wait(BATCH_SECONDS):
+        elapsed = time.perf_counter() - begun
+        due = int(elapsed * rate)
+        engine.ring.extend([Numbered(number) for number in range(sent, due)])
+        sent = due
+        engine.stream(events=sent)
+        engine.at(elapsed)
+
+
+def run_app(rate: int, report: Path) -> None:
+    """The measured process."""
+    engine = ScriptedEngine(*(an_operator(f"operator_{n}", state="running") for n in range(5)))
+    engine.ring.extend([Numbered(number) for number in range(engine.ring.capacity)])
+    stop = threading.Event()
+    feeder = threading.Thread(target=feed_ring, args=(engine, rate, stop))
+    feeder.start()
+    app = MeasuredApp(engine)
+    begun, cpu = time.perf_counter(), time.process_time()
+    app.run()
+    share = (time.process_time() - cpu) / (time.perf_counter() - begun)
+    stop.set()
+    feeder.join()
+    lags = sorted(1000 * lag for lag in app.lags)
+    found = {"p50": lags[len(lags) // 2], "p99": lags[len(lags) * 99 // 100], "max": lags[-1]}
+    report.write_text(json.dumps({**found, "cpu": 100 * share, "rate": engine.ring.next}))
+
+
+class Terminal:
+    """Reads what the app draws as fast as it comes: a slow reader would slow the app down."""
+
+    def __init__(self, *args: str) -> None:
+        self.program = pexpect.spawn(
+            sys.executable,
+            ["-m", "tests.benchmarks.feed", *args],
+            cwd=str(ROOT),
+            dimensions=(ROWS, COLUMNS),
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "COLUMNS": str(COLUMNS),
+                "LINES": str(ROWS),
+            },
+        )
+        self.program.delaybeforesend = None
+
+    def until(self, text: bytes, patience: float = 20.0) -> None:
+        deadline, tail = time.perf_counter() + patience, b""
+        while text not in tail:
+            if time.perf_counter() > deadline:
+                raise TimeoutError(text)
+            tail = tail[-len(text) :] + self._read(patience)
+
+    def read_for(self, seconds: float) -> None:
+        deadline = time.perf_counter() + seconds
+        while (left := deadline - time.perf_counter()) > 0:
+            self._read(left)
+
+    def end(self) -> None:
+        self.program.send("q")
+        while self._read(5.0):
+            pass
+        self.program.close()
+
+    def _read(self, patience: float) -> bytes:
+        try:
+            data: bytes = self.program.read_nonblocking(65_536, timeout=patience)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return b""
+        return data
+
+
+def measure(rate: int) -> dict[str, Any]:
+    """Run the app in a terminal, press keys, and read its report."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        terminal = Terminal(str(rate), str(report))
+        terminal.until(b"LIVE")
+        terminal.read_for(1.0)
+        keys = sorted(press(terminal) for _ in range(KEYS))
+        terminal.read_for(SECONDS)
+        terminal.end()
+        found: dict[str, Any] = json.loads(report.read_text())
+    return {**found, "key p50": statistics.median(keys), "key max": keys[-1]}
+
+
+def press(terminal: Terminal) -> float:
+    """Freeze and follow; returns the milliseconds until the freeze was on the screen."""
+    terminal.read_for(0.15)
+    begun = time.perf_counter()
+    terminal.program.send(" ")
+    terminal.until(b"FROZEN")
+    took = 1000 * (time.perf_counter() - begun)
+    terminal.program.send("G")
+    terminal.until(b"LIVE")
+    return took
+
+
+def main() -> None:
+    heads = ("events/s", "lag p50", "p99", "max ms", "key p50", "max ms", "CPU %")
+    print(" ".join(f"{head:>9}" for head in heads))
+    for rate in RATES:
+        found = measure(rate)
+        names = ("p50", "p99", "max", "key p50", "key max", "cpu")
+        cells = (f"{found[name]:9.1f}" for name in names)
+        print(f"{rate:9,}", *cells, flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        run_app(int(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        main()
