@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from eventscope.errors import EventScopeError
-from eventscope.event import EVENT_TYPES, EventType, split_entity
+from eventscope.event import EVENT_TYPES, EventType, entity_name, split_entity
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -197,8 +197,7 @@ class EventScope:
 
 
 def _known_as(entity: str) -> str:
-    schema, table = split_entity(entity)
-    return table if schema == "public" else f"{schema}.{table}"
+    return entity_name(*split_entity(entity))
 
 
 def _event_types(operator: str, events: Iterable[EventType]) -> tuple[EventType, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,8 +35,10 @@ class Lsn(int):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``XXX/XXX``; raises ValueError for anything else."""
-        high, _, low = text.partition("/")
-        return cls((int(high, 16) << 32) | int(low, 16))
+        halves = re.fullmatch(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})", text)
+        if halves is None:
+            raise ValueError(f"{text!r} is no LSN; one looks like 0/16B3748")
+        return cls((int(halves[1], 16) << 32) | int(halves[2], 16))
 
     def __str__(self) -> str:
         return f"{self >> 32:X}/{self & 0xFFFFFFFF:X}"
@@ -184,7 +187,7 @@ class Event:
 
 def entity_name(schema: str, table: str) -> str:
     """Name a table as users do: ``comments`` means ``public.comments``."""
-    return table if schema == "public" else f"{schema}.{table}"
+    return table if schema == "public" and "." not in table else f"{schema}.{table}"
 
 
 def split_entity(name: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ default) the action is taken. Not armed, a failpoint costs one comparison.
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import Final
 
@@ -44,10 +45,13 @@ def hit(name: str) -> None:
 def _parse(text: str) -> tuple[str, int, str] | None:
     if not text:
         return None
-    name, *middle, action = text.split(":")
-    if name not in ALL or action not in ("kill", "stop", "raise") or len(middle) > 1:
-        raise ValueError(f"EVENTSCOPE_FAILPOINT={text}: want name[:nth]:kill|stop|raise")
-    return name, int(middle[0]) if middle else 1, action
+    wanted = re.fullmatch(r"([a-z-]+)(?::([1-9]\d*))?:(kill|stop|raise)", text)
+    if wanted is None or wanted[1] not in ALL:
+        raise ValueError(
+            f"EVENTSCOPE_FAILPOINT={text}: want name[:nth]:kill|stop|raise,"
+            f" name one of {', '.join(ALL)}"
+        )
+    return wanted[1], int(wanted[2] or 1), wanted[3]
 
 
 _armed = _parse(os.environ.get("EVENTSCOPE_FAILPOINT", ""))

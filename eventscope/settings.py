@@ -123,26 +123,28 @@ class Settings(BaseSettings):
         """The connection as libpq parameters, or ``{}`` where ``url`` says it all."""
         if self.url is not None:
             return {}
-        parameters = {
-            "host": self.hostname,
-            "port": str(self.port),
-            "dbname": self.database,
-            "user": self.username,
+        parts = {
+            "hostname": ("host", self.hostname),
+            "port": ("port", str(self.port)),
+            "database": ("dbname", self.database),
+            "username": ("user", self.username),
+            "password": ("password", self.password.get_secret_value()),
         }
-        if "password" in self.model_fields_set or not _libpq_has_passwords():
-            parameters["password"] = self.password.get_secret_value()
-        return parameters
+        given = self.model_fields_set & parts.keys()
+        if "PGSERVICE" not in os.environ:
+            given |= parts.keys() - ({"password"} if _libpq_has_passwords() else set())
+        return {name: value for part, (name, value) in parts.items() if part in given}
 
 
 class EnvironmentSource(PydanticBaseSettingsSource):
     """``EVENTSCOPE_*`` variables."""
 
     def __call__(self) -> dict[str, Any]:
-        """Read what the environment sets, known or not."""
+        """Read what the environment sets, known or not; an empty variable sets nothing."""
         return {
             name.removeprefix(ENV_PREFIX).lower(): value
             for name, value in os.environ.items()
-            if name.startswith(ENV_PREFIX) and name not in _NOT_SETTINGS
+            if value and name.startswith(ENV_PREFIX) and name not in _NOT_SETTINGS
         }
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
@@ -172,7 +174,7 @@ class LibpqSource(EnvironmentSource):
         return {
             key: os.environ[name]
             for name, key in _LIBPQ.items()
-            if name in os.environ and key not in known
+            if os.environ.get(name) and key not in known
         }
 
 
@@ -195,7 +197,9 @@ def _section(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not TOML: {error}") from None
     if path.name != "pyproject.toml":
         return document
-    section: dict[str, Any] = document.get("tool", {}).get("eventscope", {})
+    section = document.get("tool", {}).get("eventscope", {})
+    if not isinstance(section, dict):
+        raise SettingsError(f"{path}: tool.eventscope is no table of settings")
     return section
 
 
@@ -223,8 +227,4 @@ def _explain(kind: str, message: str, key: str) -> str:
 
 def _libpq_has_passwords() -> bool:
     """Whether libpq would find a password of its own if we gave it none."""
-    return (
-        "PGPASSFILE" in os.environ
-        or "PGSERVICE" in os.environ
-        or (Path.home() / ".pgpass").is_file()
-    )
+    return "PGPASSFILE" in os.environ or (Path.home() / ".pgpass").is_file()

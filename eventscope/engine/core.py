@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -59,7 +59,8 @@ class Engine:
         self._queue: Queue
         self._reader: Reader
         self._runners: dict[str, Runner] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._working: list[asyncio.Task[None]] = []
+        self._tending: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
         self._failure: Exception | None = None
         self._started_at = time.time()
@@ -91,10 +92,13 @@ class Engine:
         except BaseException:
             await self._close()
             raise
-        self._supervise("reader", self._reader.run())
-        for runner in self._runners.values():
-            self._supervise(runner.operator.name, runner.run())
-        self._supervise("retention", self._prune())
+        self._tending = [
+            self._supervise("reader", self._reader.run),
+            self._supervise("retention", self._prune),
+        ]
+        self._working = [
+            self._supervise(runner.operator.name, runner.run) for runner in self._runners.values()
+        ]
         return self
 
     async def __aexit__(
@@ -106,15 +110,13 @@ class Engine:
         """Stop everything: the reader at once, operators after what they are at."""
         for runner in self._runners.values():
             runner.stop()
-        working = [task for task in self._tasks if task.get_name() in self._runners]
-        for task in self._tasks:
-            if task not in working:
-                task.cancel()
-        if working:
-            await asyncio.wait(working, timeout=GRACE)
-        for task in self._tasks:
+        for task in self._tending:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._working:
+            await asyncio.wait(self._working, timeout=GRACE)
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._tending, *self._working, return_exceptions=True)
         self._ended.set()
         await self._close()
 
@@ -137,15 +139,16 @@ class Engine:
         Raises:
             TimeoutError: after ``timeout`` seconds.
             SourceError: the engine has ended in a state that only a person can mend.
+            RuntimeError: the engine has been stopped.
         """
         async with asyncio.timeout(timeout):
             while True:
+                applied = self._applied()  # before the position, which lies behind its effects
                 try:
                     before = await self._reader.server_position()
                 except Unreachable:
                     await self._alive()
                     continue
-                applied = self._applied()
                 while not (self._reader.seen >= before and self._settled()):
                     await self._alive()
                 if self._applied() == applied:
@@ -215,16 +218,18 @@ class Engine:
             return HandlerEffect(operator, where, runner.waits_for)
         return QueryEffect(operator, where, runner.waits_for)
 
-    def _supervise(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _supervise(
+        self, name: str, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> asyncio.Task[None]:
         async def supervised() -> None:
             try:
-                await work
+                await work()
             except Exception as error:
                 _log.error(str(error), part=name)
                 self._failure = self._failure or error
                 self._ended.set()
 
-        self._tasks.append(asyncio.create_task(supervised(), name=name))
+        return asyncio.create_task(supervised(), name=name)
 
     def _on_append(self, batch: Batch) -> None:
         if self._attended:
@@ -235,6 +240,8 @@ class Engine:
     def _show(self, batch: Batch) -> None:
         """Put the events of ended transactions into the ring."""
         rows, relations = self._open_rows, self._queue.relations
+        while rows and batch.rows and rows[-1][0] >= batch.rows[0][0]:
+            rows.pop()  # of a transaction that was cut off, and comes again from its beginning
         rows.extend(batch.rows)
         entries = []
         for transaction in batch.transactions:
@@ -261,6 +268,7 @@ class Engine:
                 await self.wait()
         except TimeoutError:
             return
+        raise RuntimeError("the engine has been stopped")
 
     def _applied(self) -> int:
         return sum(runner.applied for runner in self._runners.values())

@@ -6,7 +6,8 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 
 import psycopg
 import structlog
@@ -27,7 +28,7 @@ from eventscope.replication.connection import (
     conninfo,
     one_line,
 )
-from eventscope.replication.pgoutput import parse_relation
+from eventscope.replication.pgoutput import RelationMessage, parse_relation
 from eventscope.replication.relations import Relation
 from eventscope.replication.stream import Stream
 from eventscope.settings import Settings
@@ -42,6 +43,21 @@ _STANDBY_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 _SLICE: Final = 0.005
 """Seconds of work after which the reader rests while somebody looks at a user interface."""
+
+_FLUSH: Final = (
+    "SELECT set_config('synchronous_commit', 'local', true),"
+    " pg_logical_emit_message(true, 'eventscope', '')"
+)
+"""A commit that waits for the disk takes those with it that did not."""
+
+
+class _Attached(NamedTuple):
+    """A replication connection that is ready to stream, and from where."""
+
+    connection: Connection
+    origin: Origin
+    checkpoint: Checkpoint
+    """To begin at once streaming has started: until then the slot may be another's, and move."""
 
 
 class Reader:
@@ -75,12 +91,14 @@ class Reader:
         self._on_append = on_append
         self._attended = attended
         self._catalog: Connection | None = None
-        self._replication: Connection | None = None
+        self._catalog_opening = asyncio.Lock()
+        self._attached: _Attached | None = None
         self._stream: Stream | None = None
         self._assembler: Assembler | None = None
         self._storing = False
         self._sent = Lsn(0)
         self._sent_at = self._advanced_at = 0.0
+        self._told = ""
 
     @property
     def received(self) -> Lsn:
@@ -130,7 +148,7 @@ class Reader:
                     f"deleted; run ALTER TABLE {entity} REPLICA IDENTITY FULL, or set "
                     f"replica_identity = 'full'"
                 )
-        self._replication = await self._attach()
+        self._attached = await self._attach()
 
     async def run(self) -> None:
         """Read until cancelled.
@@ -167,16 +185,18 @@ class Reader:
     def ask(self) -> None:
         """Ask the server how far it is."""
         if self._stream is not None:
-            self._stream.acknowledge(self._sent, ask=True)
+            with suppress(psycopg.Error):  # which the stream itself will meet
+                self._stream.acknowledge(self._sent, ask=True)
 
     async def server_position(self) -> Lsn:
-        """The end of the WAL that the server has flushed.
+        """The end of the WAL, which by then holds every commit before the call on disk.
 
         Raises:
             Unreachable: it cannot be asked now.
         """
         connection = await self._connected()
         try:
+            await connection.execute(_FLUSH)
             cursor = await connection.execute("SELECT pg_current_wal_flush_lsn()::text")
             row = await cursor.fetchone()
         except psycopg.OperationalError as error:
@@ -186,35 +206,39 @@ class Reader:
     async def close(self) -> None:
         """Close all connections."""
         await self._disconnect()
-        if self._replication is not None:
-            await self._replication.close()
+        if self._attached is not None:
+            await self._attached.connection.close()
         self.state = "stopped"
 
     async def _stream_once(self) -> None:
         """Connect, and read until something ends it."""
-        self.state, self.detail, self.next_retry = "connecting", "", None
-        replication, self._replication = self._replication or await self._attach(), None
+        self.next_retry = None
+        if self.state != "standby":
+            self.state, self.detail = "connecting", ""
+        attached, self._attached = self._attached or await self._attach(), None
+        start = attached.checkpoint.reached
         try:
             self._assembler = assembler = Assembler(
                 next_seq=self._queue.last_seq + 1,
-                stored=self.stored,
+                stored=start,
                 versions=self._queue.latest_versions,
                 next_version=max(self._queue.relations, default=0) + 1,
             )
             self._storing = False
             self._stream = stream = await Stream.start(
-                replication,
+                attached.connection,
                 assembler,
                 slot=self._settings.slot_name,
                 publication=self._settings.publication,
-                start=self.stored,
+                start=start,
                 slice=_SLICE if self._attended else None,
             )
         except BaseException:
-            await replication.close()
+            await attached.connection.close()
             raise
-        self.state = "streaming"
-        _log.info("streaming", slot=self._settings.slot_name, start=str(self.stored))
+        await self._queue.begin(attached.origin, attached.checkpoint)
+        self.state, self.detail, self._told = "streaming", "", ""
+        _log.info("streaming", slot=self._settings.slot_name, start=str(start))
         self._acknowledge(stream, self.stored)
         while True:
             ahead = self.seen > self.stored
@@ -251,7 +275,7 @@ class Reader:
         self._sent, self._sent_at = lsn, time.monotonic()
         failpoints.hit(failpoints.AFTER_ACKNOWLEDGE)
 
-    async def _attach(self) -> Connection:
+    async def _attach(self) -> _Attached:
         """Open a replication connection whose slot goes on where the queue has stopped."""
         catalog_connection = await self._connected()
         settings, queue = self._settings, self._queue
@@ -279,30 +303,36 @@ class Reader:
                 start = await provision.create_slot(replication, settings)
             await queue.discard_open()
             stored = before.stored if before is not None else Lsn(0)
-            await queue.begin(origin, Checkpoint(timeline, stored, start))
+            return _Attached(replication, origin, Checkpoint(timeline, stored, start))
         except BaseException:
             await replication.close()
             raise
-        return replication
 
     async def _describe(self, messages: Mapping[int, bytes]) -> dict[int, Relation]:
         described = {}
         for version, raw in messages.items():
             message = parse_relation(raw)
             try:
-                connection = await self._connected()
-                relation = await catalog.describe(connection, connection.info.dbname, message)
+                try:
+                    relation = await self._described(message)
+                except psycopg.OperationalError:  # it may have died long ago, unnoticed
+                    relation = await self._described(message)
             except (SourceError, psycopg.Error) as error:
                 _log.warning("types are not known", table=message.table, error=one_line(error))
                 relation = catalog.undescribed(self._settings.database, message)
             described[version] = relation
         return described
 
+    async def _described(self, message: RelationMessage) -> Relation:
+        connection = await self._connected()
+        return await catalog.describe(connection, connection.info.dbname, message)
+
     async def _connected(self) -> Connection:
         """The connection for catalog queries, opened if need be."""
-        if self._catalog is None or self._catalog.closed:
-            self._catalog = await connect(self._conninfo("catalog"))
-        return self._catalog
+        async with self._catalog_opening:
+            if self._catalog is None or self._catalog.closed:
+                self._catalog = await connect(self._conninfo("catalog"))
+            return self._catalog
 
     async def _disconnect(self) -> None:
         stream, self._stream, self._assembler = self._stream, None, None
@@ -322,8 +352,9 @@ class Reader:
         await self._wait("standby", reason, _STANDBY_WAIT)
 
     async def _wait(self, state: StreamState, reason: str, seconds: float) -> None:
-        if (state, reason) != (self.state, self.detail):
+        if reason != self._told:
             _log.warning(reason, state=state)
+        self._told = reason
         self.state, self.detail = state, reason
         self.next_retry = time.time() + seconds
         await asyncio.sleep(seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 
 from eventscope.app import EventScope
 from eventscope.engine.commands import Command
@@ -59,7 +60,8 @@ class EngineThread:
     def stop(self) -> None:
         """Stop the engine and wait for its end; idempotent."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     def _run(self) -> None:

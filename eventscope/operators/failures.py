@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -37,6 +38,10 @@ class ErrorLogger(Protocol):
         self, operator: str, event: Event, error: BaseException, status: RetryStatus
     ) -> None:
         """The last attempt failed; the operator halts."""
+
+
+Report = Callable[[str, Event, BaseException, RetryStatus], None]
+"""Either method of an error logger: operator, event, error, status."""
 
 
 class LogErrors:

@@ -40,10 +40,11 @@ class Fence:
     """Waits until transactions are visible on one connection's server.
 
     Args:
-        on_wait: called with a transaction id each time it turns out not to be visible yet.
+        on_wait: called with a transaction id each time it turns out not to be visible yet, and
+            with None when it is at last.
     """
 
-    def __init__(self, on_wait: Callable[[int], None]) -> None:
+    def __init__(self, on_wait: Callable[[int | None], None]) -> None:
         self._on_wait = on_wait
         self._xmin: int | None = None
 
@@ -58,6 +59,8 @@ class Fence:
             snapshot = Snapshot.parse(row[0] if row else "")
             self._xmin = snapshot.xmin
             if snapshot.sees(xid):
+                if attempt:
+                    self._on_wait(None)
                 return
             self._on_wait(xid)
             await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])

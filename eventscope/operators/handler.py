@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from eventscope.app import HandlerOperator
@@ -17,13 +19,20 @@ class HandlerTimeout(Exception):
     """A handler took longer than its timeout."""
 
 
+class HandlerEscaped(Exception):
+    """A handler raised what would have ended the program, or its task, instead of the event."""
+
+    def __init__(self, raised: BaseException) -> None:
+        super().__init__(f"the handler raised {raised!r}")
+
+
 class HandlerEffect:
     """Applies events by calling the handler, with a transaction if it asks for one."""
 
     coalesces = False
 
     def __init__(
-        self, operator: HandlerOperator, conninfo: str, on_wait: Callable[[int], None]
+        self, operator: HandlerOperator, conninfo: str, on_wait: Callable[[int | None], None]
     ) -> None:
         self._operator = operator
         self._session = Session(conninfo, on_wait) if operator.takes_tx else None
@@ -49,43 +58,57 @@ class HandlerEffect:
             await self._session.close()
 
     async def _call(self, event: Event, **arguments: Any) -> None:
-        function, timeout = self._operator.function, self._operator.timeout
-        clock = asyncio.timeout(timeout)
+        clock = asyncio.timeout(self._operator.timeout)
         try:
             async with clock:
-                if self._operator.is_async:
-                    await function(event, **arguments)
-                else:
-                    await _in_thread(function, event)
+                await self._run(event, arguments)
         except TimeoutError as error:
             if not clock.expired():
                 raise
-            raise HandlerTimeout(f"no end after {timeout:g} s") from error
+            raise HandlerTimeout(f"no end after {self._operator.timeout:g} s") from error
+        except SystemExit as error:
+            raise HandlerEscaped(error) from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise HandlerEscaped(error) from error
+
+    async def _run(self, event: Event, arguments: Mapping[str, Any]) -> None:
+        if self._operator.is_async:
+            await self._operator.function(event, **arguments)
+        else:
+            result = await _in_thread(self._operator.function, event)
+            if inspect.isawaitable(result):  # a coroutine function in some wrapping
+                await result
 
 
-async def _in_thread(function: Callable[..., Any], event: Event) -> None:
+async def _in_thread(function: Callable[..., Any], event: Event) -> Any:
     """Call a function in a thread that cannot keep the process from ending."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
+    done: asyncio.Future[Any] = loop.create_future()
 
-    def finish(error: BaseException | None) -> None:
+    def finish(result: Any, error: Exception | None) -> None:
         if done.cancelled():
             return
         if error is None:
-            done.set_result(None)
+            done.set_result(result)
         else:
             done.set_exception(error)
 
     def work() -> None:
-        error: BaseException | None = None
+        result: Any = None
+        error: Exception | None = None
         try:
-            function(event)
-        except StopIteration as stopped:
-            error = RuntimeError(f"the handler raised {stopped!r}")
-        except BaseException as raised:
+            result = function(event)
+        except StopIteration as raised:  # which no future takes
+            error = HandlerEscaped(raised)
+        except Exception as raised:
             error = raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(finish, error)
+        except BaseException as raised:
+            error = HandlerEscaped(raised)
+        with suppress(RuntimeError):  # the loop has been closed, and nobody waits any more
+            loop.call_soon_threadsafe(finish, result, error)
 
     threading.Thread(target=work, name="eventscope handler", daemon=True).start()
-    await done
+    return await done

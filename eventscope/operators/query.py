@@ -29,7 +29,7 @@ class QueryEffect:
     coalesces = True
 
     def __init__(
-        self, operator: QueryOperator, conninfo: str, on_wait: Callable[[int], None]
+        self, operator: QueryOperator, conninfo: str, on_wait: Callable[[int | None], None]
     ) -> None:
         self._operator = operator
         self._session = Session(conninfo, on_wait, cursor_factory=psycopg.AsyncRawCursor)

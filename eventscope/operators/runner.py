@@ -8,17 +8,21 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import structlog
+
 from eventscope import failpoints
 from eventscope.app import Operator
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
-from eventscope.operators.failures import ErrorLogger, RetryStatus
+from eventscope.operators.failures import ErrorLogger, Report, RetryStatus
 from eventscope.operators.session import ConnectionLost
 from eventscope.operators.state import OperatorState
 from eventscope.queue.base import Queue, QueuedEvent
 from eventscope.replication.assembly import Counts
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation
+
+_log = structlog.get_logger("eventscope.operators")
 
 _READ: Final = 200
 """Events read from the queue at once."""
@@ -88,9 +92,12 @@ class Runner:
             self.depth += wanted
             self._nudge.set()
 
-    def waits_for(self, xid: int) -> None:
-        """Hear that a transaction is not visible yet."""
-        self._enter("waiting", f"transaction {xid} is not visible yet")
+    def waits_for(self, xid: int | None) -> None:
+        """Hear that a transaction is not visible yet, or with None that the wait is over."""
+        if xid is None:
+            self._enter("running")
+        else:
+            self._enter("waiting", f"transaction {xid} is not visible yet")
 
     def pause(self) -> None:
         """Hold after the current event."""
@@ -187,7 +194,6 @@ class Runner:
             if self._stopping:
                 return False
             self._enter("running")
-            self._retry_now = False
             try:
                 if self._effect is not None:
                     await self._effect.apply([queued])
@@ -210,19 +216,25 @@ class Runner:
         self.error = " ".join(f"{type(error).__name__}: {error}".split())
         self.traceback = "".join(traceback.format_exception(error))
         if self.attempts > self.backoff.retries:
-            status = RetryStatus(self.attempts, self.backoff.retries, 0)
-            self._error_logger.on_failed(self.operator.name, queued.event(), error, status)
+            self._tell(self._error_logger.on_failed, queued, error, 0)
             self._enter("halted", f"failed {self.attempts} times, waits for a retry")
             await self._sleep(None)
             self.attempts = 0
         else:
             wait = self.backoff.wait(self.attempts)
-            status = RetryStatus(self.attempts, self.backoff.retries, round(wait * 1000))
-            self._error_logger.on_retry(self.operator.name, queued.event(), error, status)
+            self._tell(self._error_logger.on_retry, queued, error, wait)
             self._enter("backing-off")
             self.next_retry = time.time() + wait
             await self._sleep(wait)
             self.next_retry = None
+
+    def _tell(self, report: Report, queued: QueuedEvent, error: Exception, wait: float) -> None:
+        """Report a failed attempt; an error logger that fails itself changes nothing."""
+        status = RetryStatus(self.attempts, self.backoff.retries, round(wait * 1000))
+        try:
+            report(self.operator.name, queued.event(), error, status)
+        except Exception as failure:
+            _log.error("the error logger failed", operator=self.operator.name, error=str(failure))
 
     async def _rest(self) -> None:
         """Do nothing until something happens."""
@@ -234,6 +246,7 @@ class Runner:
     async def _sleep(self, seconds: float | None) -> None:
         """Wait, for ever if ``seconds`` is None, unless asked to retry or stop."""
         deadline = None if seconds is None else time.monotonic() + seconds
+        self._retry_now = False
         while not (self._retry_now or self._stopping):
             self._nudge.clear()
             left = None if deadline is None else deadline - time.monotonic()

@@ -21,11 +21,13 @@ class Session:
 
     Args:
         conninfo: where to connect.
-        on_wait: called with a transaction id that is not visible yet.
+        on_wait: called with a transaction id that is not visible yet, with None when it is.
         options: further arguments of ``psycopg.AsyncConnection.connect``.
     """
 
-    def __init__(self, conninfo: str, on_wait: Callable[[int], None], **options: Any) -> None:
+    def __init__(
+        self, conninfo: str, on_wait: Callable[[int | None], None], **options: Any
+    ) -> None:
         self._conninfo = conninfo
         self._options = options
         self._fence = Fence(on_wait)

@@ -9,7 +9,8 @@ Source: SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous".
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -128,6 +129,16 @@ class SqliteQueue:
 
     async def append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
         """Store a batch durably."""
+        with self._named_in_errors():
+            await self._append(batch, relations)
+        for version, message in batch.relations.items():
+            self._know(version, message, relations[version])
+        if batch.transactions:
+            last = batch.transactions[-1]
+            self._last_seq = last.last_seq
+            self._checkpoint = replace(self._begun(), stored=last.end_lsn)
+
+    async def _append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
         log = self._log
         try:
             for version, message in batch.relations.items():
@@ -147,17 +158,12 @@ class SqliteQueue:
         except BaseException:
             await log.rollback()
             raise
-        for version, message in batch.relations.items():
-            self._know(version, message, relations[version])
-        if batch.transactions:
-            last = batch.transactions[-1]
-            self._last_seq = last.last_seq
-            self._checkpoint = replace(self._begun(), stored=last.end_lsn)
 
     async def acknowledge(self, lsn: Lsn) -> None:
         """Note durably what the server may forget."""
-        await self._log.execute("UPDATE checkpoint SET acknowledged = ?", (lsn,))
-        await self._log.commit()
+        with self._named_in_errors():
+            await self._log.execute("UPDATE checkpoint SET acknowledged = ?", (lsn,))
+            await self._log.commit()
         self._checkpoint = replace(self._begun(), acknowledged=lsn)
 
     async def discard_open(self) -> None:
@@ -179,12 +185,13 @@ class SqliteQueue:
 
     async def advance(self, operator: str, seq: int) -> None:
         """Note that an operator is done with everything up to ``seq``."""
-        await self._desk.execute(
-            "INSERT INTO operator VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
-            (operator, seq),
-        )
-        await self._desk.commit()
+        with self._named_in_errors():
+            await self._desk.execute(
+                "INSERT INTO operator VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+                (operator, seq),
+            )
+            await self._desk.commit()
 
     async def counts(self, after: int) -> Counts:
         """Count the visible events after ``after`` by relation version and kind."""
@@ -251,14 +258,16 @@ class SqliteQueue:
         self._lock.release()
 
     async def _open(self) -> None:
-        self._log = await _connect(self.path, synchronous="FULL")
+        self._log = await _connect(self.path)
         try:
             await self._prepare()
-            self._desk = await _connect(self.path, synchronous="NORMAL")
+            await _write_ahead(self._log, synchronous="FULL")
+            self._desk = await _connect(self.path)
         except BaseException:
             await self._log.close()
             raise
         try:
+            await _write_ahead(self._desk, synchronous="NORMAL")
             await self._load()
         except BaseException:
             await self._desk.close()
@@ -300,6 +309,16 @@ class SqliteQueue:
             self._know(version, message, msgspec.json.decode(description, type=Relation))
         await self.discard_open()
 
+    @contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise QueueError(
+                f"queue file {self.path} cannot be written: {error}; "
+                f"nothing is lost: mend that, then start again"
+            ) from error
+
     def _begun(self) -> Checkpoint:
         if self._checkpoint is None:
             raise RuntimeError("the queue has not begun")
@@ -332,15 +351,13 @@ class SqliteQueue:
         return min(self._retention_events, int(next(iter(rows))[0]) // 2)
 
 
-async def _connect(path: Path, *, synchronous: str) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, timeout=10.0, cached_statements=256)
-    try:
-        await connection.execute("PRAGMA journal_mode = WAL")
-        await connection.execute(f"PRAGMA synchronous = {synchronous}")
-    except BaseException:
-        await connection.close()
-        raise
-    return connection
+async def _connect(path: Path) -> aiosqlite.Connection:
+    return await aiosqlite.connect(path, timeout=10.0, cached_statements=256)
+
+
+async def _write_ahead(connection: aiosqlite.Connection, *, synchronous: str) -> None:
+    await connection.execute("PRAGMA journal_mode = WAL")
+    await connection.execute(f"PRAGMA synchronous = {synchronous}")
 
 
 async def _pragma(connection: aiosqlite.Connection, name: str) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from eventscope.event import Lsn, split_entity
+from eventscope.event import Lsn, entity_name, split_entity
 from eventscope.replication.connection import Connection
 from eventscope.replication.pgoutput import RelationMessage
 from eventscope.replication.relations import Column, Relation
@@ -28,17 +28,18 @@ WITH RECURSIVE given AS (
 SELECT format_type(given.oid, given.typmod),
        CASE WHEN base.typtype = 'e' THEN 'text'::regtype
             WHEN base.typcategory = 'A' AND element.typtype = 'e' THEN 'text[]'::regtype
-            ELSE base.oid END::oid
+            ELSE coalesce(base.oid, given.oid) END::oid
 FROM given
-JOIN walk USING (place)
-JOIN pg_type base ON base.oid = walk.oid AND base.typtype <> 'd'
+LEFT JOIN (
+    walk JOIN pg_type base ON base.oid = walk.oid AND base.typtype <> 'd'
+) USING (place) -- a type may be gone since
 LEFT JOIN pg_type element ON element.oid = base.typelem
 ORDER BY place
 """
 
 _PRIMARY_KEY: Final = """
 SELECT attname FROM pg_index
-JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY ((indkey::int[])[:indnkeyatts - 1])
 WHERE indrelid = %s AND indisprimary
 ORDER BY array_position(indkey::int[], attnum::int)
 """
@@ -47,7 +48,8 @@ _IDENTITY_COLUMNS: Final = """
 SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND (
     relreplident = 'f' OR EXISTS (
-        SELECT FROM pg_index WHERE indrelid = attrelid AND attnum = ANY (indkey)
+        SELECT FROM pg_index
+        WHERE indrelid = attrelid AND attnum = ANY ((indkey::int[])[:indnkeyatts - 1])
         AND CASE relreplident WHEN 'd' THEN indisprimary WHEN 'i' THEN indisreplident END))
 """
 
@@ -119,11 +121,10 @@ async def columns(connection: Connection, entity: str) -> tuple[str, ...] | None
 async def tables(connection: Connection) -> list[str]:
     """The names of all tables outside the system schemas, as users write them."""
     cursor = await connection.execute(
-        "SELECT CASE schemaname WHEN 'public' THEN tablename"
-        " ELSE schemaname || '.' || tablename END FROM pg_tables"
-        " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+        "SELECT schemaname, tablename FROM pg_tables"
+        " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
     )
-    return [name for (name,) in await cursor.fetchall()]
+    return [entity_name(schema, table) for schema, table in await cursor.fetchall()]
 
 
 async def identity_columns(connection: Connection, entity: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from eventscope.errors import EventScopeError
@@ -37,8 +38,11 @@ def conninfo(settings: Settings, purpose: str, app_name: str) -> str:
     url = settings.url.get_secret_value() if settings.url is not None else ""
     try:
         given = conninfo_to_dict(url, **settings.connection_parameters())
-    except psycopg.ProgrammingError as error:
-        raise SourceError(f"setting url is no connection string: {one_line(error)}") from None
+    except psycopg.ProgrammingError:  # whose text may hold the password
+        raise SourceError(
+            "setting url is no connection string; one looks like"
+            " postgresql://user:password@host:5432/database"
+        ) from None
     given.setdefault("connect_timeout", "10")
     given["options"] = f"{given.get('options') or ''} {_SESSION}".strip()
     given["client_encoding"] = "UTF8"
@@ -80,9 +84,11 @@ async def connect_for_replication(conninfo: str) -> Connection:
     except SourceError as error:
         text = str(error)
         if "walsender" in text or "replication role" in text or "REPLICATION attribute" in text:
-            user = conninfo_to_dict(conninfo).get("user", "the user")
+            user = conninfo_to_dict(conninfo).get("user")
+            role = sql.Identifier(str(user)).as_string() if user else "..."
             raise SourceError(
-                f"role {user} may not replicate: run ALTER ROLE {user} REPLICATION"
+                f"role {user or 'of this connection'} may not replicate:"
+                f" run ALTER ROLE {role} REPLICATION"
             ) from error.__cause__
         if "IDENTIFY_SYSTEM" in text or "unsupported startup parameter: replication" in text:
             raise SourceError(

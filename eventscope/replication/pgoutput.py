@@ -30,6 +30,9 @@ EVENT_TYPE_OF: Final[dict[int, EventType]] = {
     TRUNCATE: "truncate",
 }
 
+_IMAGES_OF: Final = {INSERT: ("N",), UPDATE: ("N", "KN", "ON"), DELETE: ("K", "O")}
+"""The row images that a message may hold, in their order."""
+
 _POSTGRES_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _BEGIN = struct.Struct(">qqI")
 _COMMIT = struct.Struct(">Bqqq")
@@ -205,18 +208,14 @@ def row_relation(message: bytes) -> int:
 def parse_row(message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """Split an Insert, Update or Delete message into its new and its old row image."""
     reader = _Reader(message, offset=5)
-    images = [_parse_tuple(reader)]
-    while not reader.at_end():
-        images.append(_parse_tuple(reader))
-    match chr(message[0]), *(image.kind for image in images):
-        case ("I" | "U", "N"):
-            return images[0], None
-        case ("U", "K" | "O", "N"):
-            return images[1], images[0]
-        case ("D", "K" | "O"):
-            return None, images[0]
-    kinds = "".join(image.kind for image in images)
-    raise ProtocolError(f"row images {kinds} in a message {chr(message[0])!r}")
+    first = _parse_tuple(reader)
+    second = None if reader.at_end() else _parse_tuple(reader)
+    kinds = first.kind if second is None else first.kind + second.kind
+    if kinds not in _IMAGES_OF.get(message[0], ()) or not reader.at_end():
+        raise ProtocolError(f"row images {kinds} in a message {chr(message[0])!r}")
+    if second is not None:
+        return second, first
+    return (first, None) if kinds == "N" else (None, first)
 
 
 def _parse_tuple(reader: _Reader) -> Tuple:

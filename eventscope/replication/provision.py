@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Sequence
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from eventscope.app import EventScope, QueryOperator
-from eventscope.event import Lsn
+from eventscope.event import Lsn, entity_name
 from eventscope.replication import catalog
 from eventscope.replication.catalog import Slot, identifier
 from eventscope.replication.connection import Connection, SourceError, one_line
@@ -59,7 +60,8 @@ async def ensure_publication(connection: Connection, name: str, entities: Sequen
                 "CREATE PUBLICATION {} FOR TABLE {} WITH (publish_via_partition_root = true)"
             ).format(sql.Identifier(name), tables),
         )
-    elif not row[0]:
+        return
+    if not row[0]:
         missing = await _unpublished(connection, name, entities)
         if missing:
             tables = sql.SQL(", ").join(identifier(entity) for entity in missing)
@@ -67,6 +69,7 @@ async def ensure_publication(connection: Connection, name: str, entities: Sequen
                 connection,
                 sql.SQL("ALTER PUBLICATION {} ADD TABLE {}").format(sql.Identifier(name), tables),
             )
+    await _check_partitions(connection, name, entities)
 
 
 async def unidentified(connection: Connection, app: EventScope) -> dict[str, tuple[str, str]]:
@@ -182,14 +185,39 @@ def _check_column(entity: str, column: str, found: tuple[str, ...], place: str) 
 
 
 async def _unpublished(connection: Connection, name: str, entities: Sequence[str]) -> list[str]:
-    cursor = await connection.execute(
-        "SELECT CASE schemaname WHEN 'public' THEN tablename"
-        " ELSE schemaname || '.' || tablename END"
-        " FROM pg_publication_tables WHERE pubname = %s",
+    published = await _names(
+        connection,
+        "SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = %s"
+        " UNION SELECT nspname, relname FROM pg_publication_rel"
+        " JOIN pg_publication ON pg_publication.oid = prpubid"
+        " JOIN pg_class ON pg_class.oid = prrelid"
+        " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pubname = %s",
+        (name, name),
+    )
+    return [entity for entity in entities if entity not in published]
+
+
+async def _check_partitions(connection: Connection, name: str, entities: Sequence[str]) -> None:
+    """Check that rows of a partitioned table come under its own name."""
+    partitioned = await _names(
+        connection,
+        "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE relkind = 'p' AND EXISTS"
+        " (SELECT FROM pg_publication WHERE pubname = %s AND NOT pubviaroot)",
         (name,),
     )
-    published = {entity for (entity,) in await cursor.fetchall()}
-    return [entity for entity in entities if entity not in published]
+    for entity in entities:
+        if entity in partitioned:
+            mend = sql.SQL("ALTER PUBLICATION {} SET (publish_via_partition_root = true)")
+            raise SourceError(
+                f"publication {name} publishes the partitions of {entity} under their own names:"
+                f" run {mend.format(sql.Identifier(name)).as_string(connection)}"
+            )
+
+
+async def _names(connection: Connection, query: LiteralString, values: Sequence[str]) -> set[str]:
+    cursor = await connection.execute(query, values)
+    return {entity_name(schema, table) for schema, table in await cursor.fetchall()}
 
 
 async def _run(connection: Connection, statement: sql.Composed) -> None:

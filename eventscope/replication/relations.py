@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import Format
-from psycopg.types.datetime import IntervalLoader
 from psycopg.types.json import set_json_loads
+from psycopg.types.string import TextLoader
 
 import eventscope
 from eventscope.event import UNCHANGED, Event, EventId, Lsn, RowImages, Source, entity_name
@@ -73,8 +73,9 @@ class Relation:
     @cached_property
     def key(self) -> tuple[str, ...]:
         """The columns that tell one row from another."""
-        identity = tuple(column.name for column in self.columns if column.in_identity)
-        return self.primary_key or identity
+        if self.primary_key and self._positions.keys() >= set(self.primary_key):
+            return self.primary_key
+        return tuple(column.name for column in self.columns if column.in_identity)
 
     def position(self, column: str) -> int | None:
         """The column's place in a row, or None if there is no such column."""
@@ -131,9 +132,12 @@ Text = bytes | None | Missing
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)
-    if new is not None and old is not None and old.kind == "O":
-        pairs = zip(new.values, old.values, strict=True)
-        new = Tuple(tuple(o if n is MISSING else n for n, o in pairs), "N")
+    if new is not None and old is not None and MISSING in new.values:
+        values = (
+            old.values[position] if value is MISSING and _holds(relation, old, position) else value
+            for position, value in enumerate(new.values)
+        )
+        new = Tuple(tuple(values), "N")
     if new is not None and old is None and message[0] == pgoutput.UPDATE:
         old = Tuple(new.values, "K")  # no old image is sent when the identity did not change
     return new, old
@@ -184,13 +188,12 @@ def _value(oid: int, text: Text) -> Any:
         return text.decode("utf-8", "replace")
 
 
-class _ExactIntervalLoader(IntervalLoader):
-    """Refuses what a timedelta cannot hold: a month has no fixed number of days."""
-
-    def load(self, data: Any) -> Any:
-        if b"mon" in bytes(data) or b"year" in bytes(data):
-            raise psycopg.DataError("an interval of months is not a number of days")
-        return super().load(data)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as a dict; raises ValueError where that would lose a repeated key."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key is repeated")
+    return members
 
 
 class _Context:
@@ -200,8 +203,10 @@ class _Context:
 
     def __init__(self) -> None:
         self.adapters = AdaptersMap(psycopg.adapters)
-        self.adapters.register_loader("interval", _ExactIntervalLoader)
-        set_json_loads(partial(json.loads, parse_float=Decimal), self)
+        # a timedelta tells neither a month from 30 days nor a day from 24 hours
+        self.adapters.register_loader("interval", TextLoader)
+        loads = partial(json.loads, parse_float=Decimal, object_pairs_hook=_object)
+        set_json_loads(loads, self)
 
 
 _context = _Context()
@@ -216,5 +221,20 @@ def _loader(oid: int) -> Callable[[bytes], Any]:
         _of_thread.transformer = Transformer(_context)
     loader = loaders.get(oid)
     if loader is None:
-        loader = loaders[oid] = _of_thread.transformer.get_loader(oid, Format.TEXT).load
+        loader = _of_thread.transformer.get_loader(oid, Format.TEXT).load
+        info = psycopg.adapters.types.get(oid)
+        if info is not None and info.array_oid == oid:
+            loader = _exact_array(loader)
+        loaders[oid] = loader
     return loader
+
+
+def _exact_array(load: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Refuse arrays whose bounds a list cannot hold: ``[0:1]={a,b}``."""
+
+    def load_exactly(text: bytes) -> Any:
+        if text.startswith(b"["):
+            raise ValueError("the array does not start at 1")
+        return load(text)
+
+    return load_exactly

@@ -11,12 +11,11 @@ import time
 from typing import Final, Self
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 from psycopg.generators import execute
 
 from eventscope.event import Lsn
 from eventscope.replication.assembly import Assembler
-from eventscope.replication.pgoutput import ProtocolError
 
 _HEADER: Final = 25  # of XLogData: kind, start, end, time of sending
 _KEEPALIVE = struct.Struct(">qqB")
@@ -59,6 +58,7 @@ class Stream:
         self._closed = False
         self._error: Exception | None = None
         self._heard = time.monotonic()
+        connection.add_notice_handler(self._notice)
         self.server_lsn = Lsn(0)
         """Everything before this has been sent, as the last keepalive told."""
         self.reply_requested = False
@@ -76,14 +76,13 @@ class Stream:
         slice: float | None = None,
     ) -> Self:
         """Start streaming from a slot; raises psycopg.Error if the server refuses."""
-        command = psycopg.sql.SQL(
-            "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})"
-        ).format(
-            psycopg.sql.Identifier(slot),
-            psycopg.sql.SQL(str(start)),
-            psycopg.sql.Literal(psycopg.sql.Identifier(publication).as_string(connection)),
+        # the grammar of replication commands knows no E'' strings, so no sql.Literal
+        names = sql.Identifier(publication).as_string(connection).replace("'", "''")
+        command = (
+            f"START_REPLICATION SLOT {sql.Identifier(slot).as_string(connection)} LOGICAL {start}"
+            f" (proto_version '1', publication_names '{names}')"
         )
-        connection.pgconn.send_query(command.as_bytes(connection))
+        connection.pgconn.send_query(command.encode())
         result = (await connection.wait(execute(connection.pgconn)))[-1]
         if result.status != pq.ExecStatus.COPY_BOTH:
             raise psycopg.errors.error_from_result(result)
@@ -118,18 +117,28 @@ class Stream:
             self._read()
 
     def acknowledge(self, lsn: Lsn, *, ask: bool = False) -> None:
-        """Tell the server that everything before ``lsn`` is safe here; ``ask`` for an answer."""
+        """Tell the server that everything before ``lsn`` is safe here; ``ask`` for an answer.
+
+        If that fails, ``arrived`` tells why.
+        """
+        if self._closed or self._error is not None:
+            return
         now = int((time.time() - _POSTGRES_EPOCH_SECONDS) * 1_000_000)
-        self._pgconn.put_copy_data(_STATUS.pack(b"r", lsn, lsn, lsn, now, ask))
+        try:
+            self._pgconn.put_copy_data(_STATUS.pack(b"r", lsn, lsn, lsn, now, ask))
+        except psycopg.Error:
+            self._fail(self._end_of_stream())  # what the server said tells more
+            return
         self.reply_requested = False
         self._flush()
 
     async def close(self) -> None:
         """Stop reading and close the connection."""
+        if self._closed:
+            return
         self._closed = True
-        self._unregister()
-        if not self._connection.closed:
-            self._loop.remove_writer(self._fd)
+        if self._error is None:
+            self._let_go()
         await self._connection.close()
 
     def _flush(self) -> None:
@@ -152,27 +161,30 @@ class Stream:
         try:
             self._pgconn.consume_input()
             complete = self._drain()
-        except (psycopg.Error, ProtocolError) as error:
+        except Exception as error:  # a callback has no caller: whoever waits for rows gets it
             self._fail(error)
             return
         self._heard = time.monotonic()
         self._arrived.set()
-        if complete and not self._reading:
+        self._full = self._assembler.size >= HIGH_WATER
+        if self._full or not complete:
+            self._unregister()
+        elif not self._reading:
             self._loop.add_reader(self._fd, self._read)
             self._reading = True
-        elif not complete:
-            self._unregister()
-            self._full = self._assembler.size >= HIGH_WATER
-            if not self._full:
-                self._loop.call_later(self._rest, self._read)
+        if not self._full and not complete:
+            self._loop.call_later(self._rest, self._read)
 
     def _drain(self) -> bool:
         """Take what libpq holds; False if it stopped early to give way or to be emptied."""
         get, feed = self._pgconn.get_copy_data, self._assembler.feed
         deadline = None if self._slice is None else time.monotonic() + self._slice
+        room = HIGH_WATER - self._assembler.size
         taken = 0
         while True:
             count, data = get(1)
+            if self._error is not None:
+                raise self._error
             if count <= 0:
                 if count < 0:
                     raise self._end_of_stream()
@@ -181,12 +193,12 @@ class Stream:
                 feed(bytes(data[_HEADER:]))
             elif data[0] == 0x6B:  # k: keepalive
                 self._keepalive(bytes(data))
+            room -= count
+            if room <= 0:
+                return False
             taken += 1
-            if taken & 63 == 0:
-                if self._assembler.size >= HIGH_WATER:
-                    return False
-                if deadline is not None and time.monotonic() > deadline:
-                    return False
+            if deadline is not None and taken & 63 == 0 and time.monotonic() > deadline:
+                return False
 
     def _keepalive(self, message: bytes) -> None:
         end, _, reply = _KEEPALIVE.unpack_from(message, 1)
@@ -195,14 +207,27 @@ class Stream:
 
     def _end_of_stream(self) -> psycopg.Error:
         result = self._pgconn.get_result()
-        if result is None or result.status == pq.ExecStatus.COMMAND_OK:
+        if result is None or result.status != pq.ExecStatus.FATAL_ERROR:
             return psycopg.OperationalError("the server ended the stream")
         return psycopg.errors.error_from_result(result)
 
+    def _notice(self, notice: psycopg.errors.Diagnostic) -> None:
+        """Take a missing publication for the error that it was before PostgreSQL 18.
+
+        The server now passes over every row then, with a warning and no word to say which.
+        """
+        if notice.sqlstate == "55000" and notice.severity_nonlocalized == "WARNING":
+            self._fail(psycopg.errors.UndefinedObject(notice.message_primary or ""))
+
     def _fail(self, error: Exception) -> None:
-        self._error = error
-        self._unregister()
+        if self._error is None:
+            self._error = error
+            self._let_go()
         self._arrived.set()
+
+    def _let_go(self) -> None:
+        self._unregister()
+        self._loop.remove_writer(self._fd)
 
     def _unregister(self) -> None:
         if self._reading:

@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import pytest
 
 from eventscope import EventScope
+from eventscope.demo.embedded import EmbeddedServer
 from eventscope.engine import Engine
 from tests.conftest import Connection, MakeSettings
 from tests.operators.oracle import differing
 from tests.operators.shop import README_SQL, TRUTH, counting_comments, tables
+from tests.servers import fresh_database
 from tests.waiting import operator
 
 TABLE = "post_with_comments_counts"
@@ -32,7 +35,8 @@ IDS = {
     ),
     "text": ("'it''s; $1 \"%s\" \\'", "''", "'Ünï 💥\n\t'", "'NULL'"),
     "numeric": ("1.50", "12345678901234567890.123456789", "'NaN'", "0"),
-    "timestamptz": ("'infinity'", "'0044-03-15 12:00+00 BC'", "'2026-07-01 12:00:00.1+02'", "now()"),
+    "timestamptz": ("'infinity'", "'0044-03-15 12:00+00 BC'", "'2026-07-01 12:00:00.1+02'",
+                    "now()"),
     "char(5)": ("'a'", "'b'", "'ccccc'", "'dd'"),
     "bytea": (r"'\x00ff'", r"'\x'", r"'\x5c'", r"'\x27'"),
 }  # fmt: skip
@@ -61,8 +65,8 @@ CHANGES = {
     "all is truncated and filled anew": "TRUNCATE posts, comments;"
     "INSERT INTO posts VALUES ({d}, 'D'), ({a}, 'new');"
     "INSERT INTO comments (id, post_id) VALUES (1, {d}), (2, {d})",
-    "comments are truncated after new ones": "INSERT INTO comments (post_id) VALUES ({c});"
-    "SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE comments; INSERT INTO comments (post_id) VALUES ({b})",
+    "comments are truncated after new ones": "INSERT INTO comments VALUES (50, {c});"
+    "SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE comments; INSERT INTO comments VALUES (51, {b})",
 }
 
 
@@ -133,7 +137,11 @@ async def test_without_delete_with_no_row_of_the_target_is_deleted(
 ) -> None:
     await connection.execute(tables())
     async with Engine(counting_comments(delete_with=()), make_settings()) as engine:
-        for change in (of("bigint", ROWS), "DELETE FROM posts WHERE id = 1", "TRUNCATE posts CASCADE"):
+        for change in (
+            of("bigint", ROWS),
+            "DELETE FROM posts WHERE id = 1",
+            "TRUNCATE posts CASCADE",
+        ):
             await connection.execute(change)
             await engine.settle(60)
         rows = await connection.execute(f"SELECT title FROM {TABLE} ORDER BY 1")
@@ -184,7 +192,9 @@ async def test_an_upsert_that_rightly_does_nothing_deletes_nothing(
     )
     async with Engine(app, make_settings()) as engine:
         await connection.execute("INSERT INTO posts VALUES (1, 'first')")
+        await engine.settle(60)
         await connection.execute("UPDATE posts SET title = 'second'")
+        await engine.settle(60)
         async with connection.transaction():
             await connection.execute("DELETE FROM posts")
             await connection.execute("INSERT INTO posts VALUES (1, 'third')")
@@ -291,9 +301,12 @@ async def test_a_large_id_that_an_update_leaves_alone_is_known(
     app = EventScope("pages")
     app.query(
         "urls",
-        sql="MERGE INTO urls USING (SELECT url, sum(hits) hits FROM pages WHERE url = $1 GROUP BY 1)"
-        " AS s ON s.url = urls.id WHEN MATCHED THEN UPDATE SET hits = s.hits"
-        " WHEN NOT MATCHED THEN INSERT VALUES (s.url, s.hits)",
+        sql="""
+        MERGE INTO urls USING (SELECT url, sum(hits) hits FROM pages WHERE url = $1 GROUP BY 1) s
+        ON s.url = urls.id
+        WHEN MATCHED THEN UPDATE SET hits = s.hits
+        WHEN NOT MATCHED THEN INSERT VALUES (s.url, s.hits)
+        """,
         ids={"pages": "url"},
         delete_with=["pages"],
     )
@@ -303,7 +316,8 @@ async def test_a_large_id_that_an_update_leaves_alone_is_known(
                 f"TRUNCATE pages; ALTER TABLE pages REPLICA IDENTITY {identity}"
             )
             await connection.execute(
-                "INSERT INTO pages SELECT n, repeat(md5(n::text), 400), 1 FROM generate_series(1, 3) n"
+                "INSERT INTO pages"
+                " SELECT n, repeat(md5(n::text), 400), 1 FROM generate_series(1, 3) n"
             )
             await connection.execute("UPDATE pages SET hits = 7 WHERE id = 1")
             await connection.execute("DELETE FROM pages WHERE id = 2")
@@ -316,10 +330,26 @@ async def test_what_is_rolled_back_leaves_no_trace(
     connection: Connection, make_settings: MakeSettings
 ) -> None:
     await connection.execute(tables())
-    async with Engine(counting_comments(), make_settings()) as engine:
-        async with kept(engine, connection, "bigint"), connection.transaction():
-            async with connection.transaction(force_rollback=True):
-                await connection.execute("DELETE FROM posts")
-            await connection.execute("UPDATE comments SET post_id = -3 WHERE id = 1")
-            async with connection.transaction(force_rollback=True):
-                await connection.execute("UPDATE comments SET post_id = 1")
+    async with (
+        Engine(counting_comments(), make_settings()) as engine,
+        kept(engine, connection, "bigint"),
+        connection.transaction(),
+    ):
+        async with connection.transaction(force_rollback=True):
+            await connection.execute("DELETE FROM posts")
+        await connection.execute("UPDATE comments SET post_id = -3 WHERE id = 1")
+        async with connection.transaction(force_rollback=True):
+            await connection.execute("UPDATE comments SET post_id = 1")
+
+
+async def test_postgresql_15_will_do(
+    postgres_15: EmbeddedServer, make_settings: MakeSettings
+) -> None:
+    with fresh_database(postgres_15) as url:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            await connection.execute(tables("uuid", identity="default"))
+            async with Engine(counting_comments(), make_settings(url=url)) as engine:
+                for change in CHANGES.values():
+                    await connection.execute("TRUNCATE posts CASCADE")
+                    async with kept(engine, connection, "uuid"), connection.transaction():
+                        await connection.execute(of("uuid", change))

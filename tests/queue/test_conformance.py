@@ -1,0 +1,329 @@
+"""What every queue promises, whatever it stores events in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eventscope.event import Lsn
+from eventscope.queue.base import Queue, QueueError
+from eventscope.queue.sqlite import SqliteQueue
+from eventscope.replication.pgoutput import DELETE, INSERT
+from tests.queue.batches import ORIGIN, START, Writer, ids
+
+ALL = 1_000
+
+OpenQueue = Callable[..., Awaitable[Queue]]
+
+
+@pytest.fixture(params=["sqlite"])
+async def open_queue(request, tmp_path) -> AsyncIterator[OpenQueue]:
+    """Opens the one queue of the test, again after it was closed."""
+    opened: list[Queue] = []
+
+    async def open_sqlite(*, events: int = 0, bytes: int = 10**9) -> Queue:
+        queue = await SqliteQueue.open(
+            tmp_path / "queue.db", retention_events=events, retention_bytes=bytes
+        )
+        opened.append(queue)
+        return queue
+
+    yield {"sqlite": open_sqlite}[request.param]
+    for queue in opened:
+        await queue.close()
+
+
+@pytest.fixture
+async def queue(open_queue) -> Queue:
+    queue = await open_queue()
+    await queue.begin(ORIGIN, START)
+    return queue
+
+
+@pytest.fixture
+def writer() -> Writer:
+    return Writer()
+
+
+async def test_a_new_queue_is_empty(open_queue):
+    queue = await open_queue()
+    assert queue.checkpoint is None
+    assert queue.last_seq == 0
+    assert (dict(queue.relations), dict(queue.latest_versions)) == ({}, {})
+    assert await queue.read(0, [1], ALL) == []
+    assert await queue.counts(0) == {}
+    assert await queue.prune() == 0
+
+
+async def test_what_was_appended_is_read_in_order(queue, writer):
+    posts, comments = writer.table("posts"), writer.table("comments")
+    writer.rows(posts, "a").rows(comments, "b").rows(posts, "c").commit()
+    await queue.append(*writer.rows(posts, "d").commit().take())
+    assert ids(await queue.read(0, [posts, comments], ALL)) == ["a", "b", "c", "d"]
+    assert [event.relation.table for event in await queue.read(0, [posts, comments], 2)] == [
+        "posts",
+        "comments",
+    ]
+
+
+async def test_reading_takes_up_after_a_position_and_keeps_to_its_relations(queue, writer):
+    posts, comments = writer.table("posts"), writer.table("comments")
+    writer.rows(posts, "a").rows(comments, "b").rows(posts, "c", "d").commit()
+    await queue.append(*writer.take())
+    assert ids(await queue.read(1, [posts], ALL)) == ["c", "d"]
+    assert ids(await queue.read(0, [posts], 2)) == ["a", "c"]
+    assert ids(await queue.read(0, [comments], ALL)) == ["b"]
+    assert await queue.read(0, [], ALL) == []
+    assert await queue.read(4, [posts, comments], ALL) == []
+
+
+async def test_each_event_knows_its_place_in_its_own_transaction(queue, writer):
+    posts = writer.table("posts")
+    writer.rows(posts, "a", "b").commit().rows(posts, "c").commit()
+    await queue.append(*writer.take())
+    events = [queued.event() for queued in await queue.read(0, [posts], ALL)]
+    assert [(event.xid, event.index, event.lsn, event.id.end_lsn) for event in events] == [
+        (200, 0, 190, 200),
+        (200, 1, 190, 200),
+        (300, 0, 290, 300),
+    ]
+    (last,) = await queue.read(2, [posts], ALL)
+    assert last.event().id == "0/12C/0"
+
+
+async def test_rows_of_an_open_transaction_are_invisible_until_its_end_is_stored(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a").commit().rows(posts, "b").take())
+    assert queue.last_seq == 1
+    assert ids(await queue.read(0, [posts], ALL)) == ["a"]
+    assert await queue.counts(0) == {(posts, INSERT): 1}
+    assert queue.checkpoint.stored == 200
+    await queue.append(*writer.rows(posts, "c").take())
+    assert ids(await queue.read(0, [posts], ALL)) == ["a"]
+    await queue.append(*writer.commit().take())
+    assert ids(await queue.read(0, [posts], ALL)) == ["a", "b", "c"]
+    assert [event.event().index for event in await queue.read(0, [posts], ALL)] == [0, 0, 1]
+    assert queue.last_seq == 3
+
+
+async def test_an_open_transaction_is_dropped_when_asked_and_can_come_again(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a").commit().rows(posts, "half").take())
+    await queue.discard_open()
+    again = Writer(next_seq=2)
+    await queue.append(*again.rows(posts, "b", "c").commit().take())
+    assert ids(await queue.read(0, [posts], ALL)) == ["a", "b", "c"]
+
+
+async def test_an_open_transaction_is_dropped_on_reopening(queue, writer, open_queue):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a").commit().rows(posts, "half").take())
+    await queue.close()
+    queue = await open_queue()
+    assert queue.last_seq == 1
+    await queue.append(*Writer(next_seq=2).rows(posts, "b").commit().take())
+    assert ids(await queue.read(0, [posts], ALL)) == ["a", "b"]
+
+
+async def test_counts_are_by_relation_and_kind(queue, writer):
+    posts, comments = writer.table("posts"), writer.table("comments")
+    writer.rows(posts, "a").rows(posts, "b", "c", kind=b"D").rows(comments, "d").commit()
+    await queue.append(*writer.take())
+    assert await queue.counts(0) == {(posts, INSERT): 1, (posts, DELETE): 2, (comments, INSERT): 1}
+    assert await queue.counts(2) == {(posts, DELETE): 1, (comments, INSERT): 1}
+    assert await queue.counts(4) == {}
+
+
+async def test_a_new_operator_starts_at_the_end_of_the_log_and_keeps_its_place(
+    queue, writer, open_queue
+):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a", "b").commit().take())
+    assert await queue.position("counts") == 2
+    await queue.append(*writer.rows(posts, "c").commit().take())
+    assert await queue.position("counts") == 2
+    await queue.close()
+    queue = await open_queue()
+    assert await queue.position("counts") == 2
+    assert await queue.position("another") == 3
+
+
+async def test_operators_advance_independently_of_each_other(queue, writer, open_queue):
+    posts = writer.table("posts")
+    await queue.position("one")
+    await queue.position("two")
+    await queue.append(*writer.rows(posts, "a", "b").commit().take())
+    await queue.advance("one", 1)
+    await queue.advance("one", 2)
+    assert (await queue.position("one"), await queue.position("two")) == (2, 0)
+    await queue.close()
+    queue = await open_queue()
+    assert (await queue.position("one"), await queue.position("two")) == (2, 0)
+
+
+async def test_the_checkpoint_moves_with_what_is_stored_and_acknowledged(queue, writer, open_queue):
+    assert queue.checkpoint == START
+    assert queue.checkpoint.reached == 100
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a").commit().take())
+    assert queue.checkpoint == replace(START, stored=Lsn(200))
+    assert queue.checkpoint.reached == 200
+    await queue.acknowledge(Lsn(250))
+    assert queue.checkpoint.reached == 250
+    await queue.close()
+    queue = await open_queue()
+    assert queue.checkpoint == replace(START, stored=Lsn(200), acknowledged=Lsn(250))
+
+
+async def test_relation_versions_survive_and_the_latest_of_a_table_is_known(
+    queue, writer, open_queue
+):
+    first = writer.table("posts", "id")
+    await queue.append(*writer.rows(first, "a").commit().take())
+    second = writer.table("posts", "id", "title")
+    raw = writer.batch.relations[second]
+    await queue.append(*writer.rows(second, "b").commit().take())
+    for _ in range(2):
+        assert [len(queue.relations[version].columns) for version in (first, second)] == [1, 2]
+        assert list(queue.latest_versions.values()) == [(second, raw)]
+        await queue.close()
+        queue = await open_queue()
+
+
+async def test_another_stream_is_refused_and_named(queue, open_queue):
+    for other in (
+        replace(ORIGIN, system_id="8"),
+        replace(ORIGIN, database="shop"),
+        replace(ORIGIN, slot="other_slot"),
+    ):
+        with pytest.raises(QueueError, match=r"database blog .*not of database .*queue_path"):
+            await queue.begin(other, START)
+    assert queue.checkpoint == START
+    await queue.close()
+    queue = await open_queue()
+    assert queue.checkpoint == START
+    await queue.begin(ORIGIN, START)
+
+
+async def test_pruning_keeps_what_an_operator_has_not_passed(queue, writer):
+    posts = writer.table("posts")
+    await queue.position("slow")
+    await queue.position("fast")
+    await queue.append(*writer.rows(posts, *"abcde").commit().take())
+    await queue.advance("slow", 2)
+    await queue.advance("fast", 5)
+    assert await queue.prune() == 2
+    assert ids(await queue.read(0, [posts], ALL)) == ["c", "d", "e"]
+    assert [event.event().index for event in await queue.read(0, [posts], ALL)] == [2, 3, 4]
+
+
+async def test_pruning_keeps_history(queue, writer, open_queue):
+    await queue.close()
+    queue = await open_queue(events=3)
+    posts = writer.table("posts")
+    for id in "abcde":
+        writer.rows(posts, id).commit()
+    await queue.append(*writer.take())
+    assert await queue.prune() == 2
+    assert ids(await queue.read(0, [posts], ALL)) == ["c", "d", "e"]
+    assert await queue.prune() == 0
+
+
+async def test_a_queue_that_is_too_large_keeps_less_history_but_what_operators_need(
+    queue, writer, open_queue
+):
+    await queue.close()
+    queue = await open_queue(events=10_000, bytes=100_000)
+    posts = writer.table("posts")
+    for n in range(100):
+        writer.rows(posts, str(n), size=10_000).commit()
+    await queue.position("slow")
+    await queue.append(*writer.take())
+    assert await queue.prune() == 0
+    await queue.advance("slow", 95)
+    while await queue.prune():
+        pass
+    kept = ids(await queue.read(0, [posts], ALL))
+    assert kept[-5:] == ["95", "96", "97", "98", "99"]
+    assert len(kept) < 20
+
+
+async def test_the_checkpoint_and_the_numbering_survive_pruning_everything(
+    queue, writer, open_queue
+):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, *"abc").commit().take())
+    assert await queue.prune() == 3
+    assert await queue.read(0, [posts], ALL) == []
+    await queue.close()
+    queue = await open_queue()
+    assert queue.last_seq == 3
+    assert queue.checkpoint == replace(START, stored=Lsn(200))
+    await queue.append(*Writer(next_seq=4).rows(posts, "d").commit().take())
+    (event,) = await queue.read(0, [posts], ALL)
+    assert (event.seq, event.event().index) == (4, 0)
+
+
+async def test_pruning_leaves_the_rows_of_an_open_transaction(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a").commit().rows(posts, "b").take())
+    assert await queue.prune() == 1
+    await queue.append(*writer.rows(posts, "c").commit().take())
+    assert ids(await queue.read(0, [posts], ALL)) == ["b", "c"]
+
+
+async def test_pruning_much_goes_on_to_its_end(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, *map(str, range(12_000))).commit().take())
+    assert await queue.prune() == 12_000
+
+
+async def test_a_batch_that_cannot_be_stored_leaves_no_trace(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a").commit().take())
+    twice = Writer(next_seq=1).rows(posts, "b", "c").commit().take()
+    with pytest.raises(QueueError):
+        await queue.append(*twice)
+    assert (queue.last_seq, queue.checkpoint.stored) == (1, 200)
+    await queue.append(*Writer(next_seq=2).rows(posts, "d").commit().take())
+    assert ids(await queue.read(0, [posts], ALL)) == ["a", "d"]
+
+
+async def test_closing_twice_is_closing_once(queue):
+    await queue.close()
+    await queue.close()
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=8), st.data())
+async def test_however_it_is_cut_and_reopened_every_event_comes_once_in_order(
+    tmp_path_factory, plan, data
+):
+    path = tmp_path_factory.mktemp("queue") / "queue.db"
+    wanted: list[str] = []
+    queue = await SqliteQueue.open(path, retention_events=0, retention_bytes=10**9)
+    await queue.begin(ORIGIN, START)
+    posts = 1
+    try:
+        first = Writer()
+        first.table("posts")
+        await queue.append(*first.take())
+        for n, (size, reopen) in enumerate(plan):
+            if reopen:
+                await queue.append(*Writer(queue.last_seq + 1).rows(posts, "half").take())
+                await queue.close()
+                queue = await SqliteQueue.open(path, retention_events=0, retention_bytes=10**9)
+            writer = Writer(queue.last_seq + 1)
+            for i in range(size):
+                wanted.append(f"{n}-{i}")
+                writer.rows(posts, wanted[-1])
+                if data.draw(st.booleans()):
+                    await queue.append(*writer.take())
+            await queue.append(*writer.commit().take())
+        assert ids(await queue.read(0, [posts], ALL)) == wanted
+    finally:
+        await queue.close()
