@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eventscope.event import (
@@ -134,5 +134,6 @@ def test_an_entity_is_named_with_its_schema_unless_that_is_public():
 
 
 @given(NAMES, st.text(min_size=1))
+@example("public", "a.b")
 def test_an_entitys_name_splits_into_what_it_was_made_of(schema, table):
     assert split_entity(entity_name(schema, table)) == (schema, table)

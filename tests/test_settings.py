@@ -116,6 +116,11 @@ def test_a_url_of_any_source_wins_over_libpqs_own(monkeypatch):
     assert (url_of(settings), settings.hostname) == ("postgresql://ours", "localhost")
 
 
+def test_a_url_leaves_no_room_for_libpqs_parts(monkeypatch):
+    monkeypatch.setenv("PGHOST", "theirs")
+    assert Settings.load(url="postgresql://ours").hostname == "localhost"
+
+
 def test_database_url_wins_over_libpqs_parts(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://whole")
     monkeypatch.setenv("PGHOST", "part")

@@ -120,9 +120,9 @@ class Reader:
     @property
     def seen(self) -> Lsn:
         """Every transaction that ended before this is visible in the queue."""
-        if self._assembler is None or self._stream is None or self._storing:
+        if self.state != "streaming" or self._assembler is None or self._stream is None:
             return self.stored
-        if not self._assembler.idle:
+        if self._storing or not self._assembler.idle:
             return self.stored
         return max(self.stored, self._stream.server_lsn, self._assembler.passed)
 
@@ -317,7 +317,9 @@ class Reader:
                     relation = await self._described(message)
                 except psycopg.OperationalError:  # it may have died long ago, unnoticed
                     relation = await self._described(message)
-            except (SourceError, psycopg.Error) as error:
+            except psycopg.OperationalError:
+                raise  # the rows come again when the catalogs can be asked
+            except psycopg.Error as error:
                 _log.warning("types are not known", table=message.table, error=one_line(error))
                 relation = catalog.undescribed(self._settings.database, message)
             described[version] = relation

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from eventscope.operators.fence import Fence
 from eventscope.replication.connection import Connection, Unreachable, connect, one_line
@@ -14,6 +15,10 @@ from eventscope.replication.connection import Connection, Unreachable, connect, 
 
 class ConnectionLost(Exception):
     """The database is away; the work is to be done again when it is back."""
+
+
+class TransactionAborted(Exception):
+    """A database error was caught inside a transaction that it had aborted."""
 
 
 class Session:
@@ -46,6 +51,7 @@ class Session:
         Raises:
             ConnectionLost: the connection could not be opened or did not survive. Whether a
                 commit that was under way succeeded is not known then.
+            TransactionAborted: a failure inside was hidden, but the server has not forgotten it.
         """
         connection = await self._opened()
         try:
@@ -54,6 +60,7 @@ class Session:
             pipeline = connection.pipeline() if pipelined else nullcontext()
             async with pipeline, connection.transaction():
                 yield connection
+                _check(connection)
         except psycopg.Error as error:
             if connection.closed or connection.broken:
                 raise ConnectionLost(one_line(error)) from error
@@ -73,3 +80,14 @@ class Session:
             except Unreachable as error:
                 raise ConnectionLost(str(error)) from error
         return self._connection
+
+
+def _check(connection: Connection) -> None:
+    """Raise what a caller has hidden: psycopg would leave such a transaction without a word."""
+    if connection.closed:
+        raise ConnectionLost("the connection was lost inside the transaction")
+    if connection.info.transaction_status == TransactionStatus.INERROR:
+        raise TransactionAborted(
+            "a database error was caught, but it has aborted the whole transaction; "
+            "put what may fail into `async with tx.transaction()`"
+        )

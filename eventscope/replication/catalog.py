@@ -129,9 +129,25 @@ async def tables(connection: Connection) -> list[str]:
 
 async def identity_columns(connection: Connection, entity: str) -> frozenset[str]:
     """The columns whose old value every update and delete of a table tells."""
+    found = []
+    for table in await partitions(connection, entity):
+        name = identifier(table).as_string(connection)
+        cursor = await connection.execute(_IDENTITY_COLUMNS, (name,))
+        found.append(frozenset(column for (column,) in await cursor.fetchall()))
+    return frozenset.intersection(*found)
+
+
+async def partitions(connection: Connection, entity: str) -> list[str]:
+    """The tables that hold a table's rows, each with a replica identity of its own."""
     name = identifier(entity).as_string(connection)
-    cursor = await connection.execute(_IDENTITY_COLUMNS, (name,))
-    return frozenset(column for (column,) in await cursor.fetchall())
+    cursor = await connection.execute(
+        "SELECT nspname, relname FROM pg_partition_tree(%s::regclass)"
+        " JOIN pg_class ON pg_class.oid = relid"
+        " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE isleaf",
+        (name,),
+    )
+    found = [entity_name(schema, table) for schema, table in await cursor.fetchall()]
+    return found or [entity]
 
 
 async def describe(connection: Connection, database: str, message: RelationMessage) -> Relation:
@@ -142,7 +158,11 @@ async def describe(connection: Connection, database: str, message: RelationMessa
     types = await cursor.fetchall()
     cursor = await connection.execute(_PRIMARY_KEY, (message.oid,))
     primary_key = tuple(name for (name,) in await cursor.fetchall())
-    return relation(database, message, types, primary_key)
+    cursor = await connection.execute(
+        "SELECT FROM pg_partitioned_table WHERE partrelid = %s", (message.oid,)
+    )
+    partitioned = await cursor.fetchone() is not None
+    return relation(database, message, types, primary_key, partitioned=partitioned)
 
 
 def undescribed(database: str, message: RelationMessage) -> Relation:
@@ -161,6 +181,8 @@ def relation(
     message: RelationMessage,
     types: list[tuple[str, int]],
     primary_key: tuple[str, ...],
+    *,
+    partitioned: bool = False,
 ) -> Relation:
     """Build a relation version from its message and its columns' type names and value types."""
     return Relation(
@@ -181,6 +203,7 @@ def relation(
             for column, (type_name, value_oid) in zip(message.columns, types, strict=True)
         ),
         primary_key=primary_key,
+        partitioned=partitioned,
     )
 
 

@@ -10,6 +10,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from eventscope.errors import EventScopeError
 from eventscope.event import EventType, Lsn
 
 BEGIN: Final = ord("B")
@@ -42,8 +43,10 @@ _I32 = struct.Struct(">i")
 _I64 = struct.Struct(">q")
 
 
-class ProtocolError(Exception):
+class ProtocolError(EventScopeError):
     """A message that does not follow the protocol."""
+
+    exit_code = 3
 
 
 class Begin(NamedTuple):

@@ -87,12 +87,13 @@ async def unidentified(connection: Connection, app: EventScope) -> dict[str, tup
 
 
 async def identify_fully(connection: Connection, entities: Collection[str]) -> None:
-    """Set REPLICA IDENTITY FULL on these tables."""
+    """Set REPLICA IDENTITY FULL on these tables, or on their partitions if they have any."""
     for entity in entities:
-        await _run(
-            connection,
-            sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(identifier(entity)),
-        )
+        for table in await catalog.partitions(connection, entity):
+            await _run(
+                connection,
+                sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(identifier(table)),
+            )
 
 
 async def create_slot(replication: Connection, settings: Settings) -> Lsn:

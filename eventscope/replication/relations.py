@@ -52,6 +52,9 @@ class Relation:
     """``d`` default, ``n`` nothing, ``f`` full, ``i`` index (pg_class.relreplident)."""
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
+    partitioned: bool = False
+    """Whether its rows lie in partitions, each with a replica identity of its own, while its
+    messages tell of the table's."""
 
     @cached_property
     def entity(self) -> str:
@@ -138,13 +141,28 @@ def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | N
             for position, value in enumerate(new.values)
         )
         new = Tuple(tuple(values), "N")
-    if new is not None and old is None and message[0] == pgoutput.UPDATE:
-        old = Tuple(new.values, "K")  # no old image is sent when the identity did not change
+    # No old image is sent when the identity did not change. FULL always sends one, unless a
+    # partition has another identity.
+    if old is None and message[0] == pgoutput.UPDATE and relation.identity != "f" and new:
+        old = Tuple(_identity(relation, new), "K")
     return new, old
 
 
+def _identity(relation: Relation, image: Tuple) -> tuple[Text, ...]:
+    """A row's values as far as they belong to its identity."""
+    return tuple(
+        value if column.in_identity else None
+        for column, value in zip(relation.columns, image.values, strict=True)
+    )
+
+
 def _holds(relation: Relation, image: Tuple, position: int) -> bool:
-    """Whether a row image tells of a column: the nulls of a key image are no values."""
+    """Whether a row image tells of a column: the nulls of a key image are no values.
+
+    The old image of a partition's row may be a key image that does not say so.
+    """
+    if relation.partitioned and image.kind != "N":
+        return image.values[position] is not None
     return image.kind != "K" or relation.columns[position].in_identity
 
 
@@ -157,14 +175,13 @@ def _load(relation: Relation, message: bytes) -> RowImages:
         changed = tuple(
             column.name
             for position, column in enumerate(relation.columns)
-            if _holds(relation, old, position)
-            and new.values[position] is not MISSING
-            and new.values[position] != old.values[position]
+            if _holds(relation, old, position) and new.values[position] != old.values[position]
         )
     return RowImages(
         new=None if new is None else _record(relation, new),
         old=None if old is None else _record(relation, old),
-        old_is_key=old is not None and old.kind == "K",
+        old_is_key=old is not None
+        and (old.kind == "K" or (relation.partitioned and None in old.values)),
         changed=changed,
     )
 

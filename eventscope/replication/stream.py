@@ -126,8 +126,8 @@ class Stream:
         now = int((time.time() - _POSTGRES_EPOCH_SECONDS) * 1_000_000)
         try:
             self._pgconn.put_copy_data(_STATUS.pack(b"r", lsn, lsn, lsn, now, ask))
-        except psycopg.Error:
-            self._fail(self._end_of_stream())  # what the server said tells more
+        except psycopg.Error as error:
+            self._fail(error)
             return
         self.reply_requested = False
         self._flush()

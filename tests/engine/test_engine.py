@@ -270,7 +270,9 @@ async def test_a_queue_file_in_use_by_another_process_is_refused_by_its_name(
             f"stop it, or name another file with queue_path"
         )
     finally:
-        await holder.communicate()
+        assert holder.stdin is not None
+        holder.stdin.close()
+        await holder.wait()
     async with Engine(Watching(), settings) as engine:
         await engine.settle(60)
 

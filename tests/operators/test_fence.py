@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -103,6 +104,22 @@ async def commits_wait(database: str) -> AsyncIterator[Any]:
             await set_to(False)
 
 
+@asynccontextmanager
+async def invisible(commits_wait: Any, database: str, statement: str) -> AsyncIterator[int]:
+    """A statement whose commit is in the log, but not visible before the block is left.
+
+    Gives the process id of its backend.
+    """
+    async with await psycopg.AsyncConnection.connect(database, autocommit=True) as writer:
+        await commits_wait(True)
+        commit = asyncio.create_task(writer.execute(statement))  # type: ignore[arg-type]
+        try:
+            yield writer.info.backend_pid
+        finally:
+            await commits_wait(False)
+            await commit
+
+
 async def _is(admin: psycopg.AsyncConnection[Any], value: str) -> bool:
     async with await psycopg.AsyncConnection.connect(admin.info.dsn, autocommit=True) as fresh:
         row = await (await fresh.execute("SHOW synchronous_standby_names")).fetchone()
@@ -129,17 +146,12 @@ async def test_an_operator_waits_for_a_commit_that_is_not_visible_yet(
         await connection.execute("INSERT INTO posts VALUES (1, 'old')")
         await engine.settle(60)
         await connection.execute("RESET synchronous_commit")
-        await commits_wait(True)
-
-        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as writer:
-            row = await (await writer.execute("SELECT pg_backend_pid()")).fetchone()
-            commit = asyncio.create_task(
-                writer.execute("UPDATE posts SET title = 'new' WHERE id = 1")
-            )
+        update = "UPDATE posts SET title = 'new' WHERE id = 1"
+        async with invisible(commits_wait, database, update) as pid:
             for name in (TABLE, "audit"):
                 await until_state(engine, name, "waiting")
             cursor = await connection.execute(
-                "SELECT backend_xid::text FROM pg_stat_activity WHERE pid = %s", row
+                "SELECT backend_xid::text FROM pg_stat_activity WHERE pid = %s", [pid]
             )
             xid = (await cursor.fetchone() or [None])[0]
             await until(lambda: len(plain) == 2)  # the reader and others go on
@@ -151,9 +163,6 @@ async def test_an_operator_waits_for_a_commit_that_is_not_visible_yet(
             rows = await connection.execute(f"SELECT title FROM {TABLE}")
             assert await rows.fetchall() == [("old",)]
             assert audited == ["old"]
-
-            await commits_wait(False)
-            await commit
         await engine.settle(60)
         assert await differing(connection, TABLE, TRUTH) == []
         assert audited == ["old", "new"]
@@ -171,15 +180,10 @@ async def test_an_operator_is_not_said_to_wait_once_the_wait_is_over(
         called.set()
         await go_on.wait()
 
-    async with (
-        Engine(app, make_settings()) as engine,
-        await psycopg.AsyncConnection.connect(database, autocommit=True) as writer,
-    ):
-        await commits_wait(True)
-        commit = asyncio.create_task(writer.execute("INSERT INTO posts VALUES (1, 'x')"))
-        await until_state(engine, "slow", "waiting")
-        await commits_wait(False)
-        await commit
+    async with Engine(app, make_settings()) as engine:
+        insert = "INSERT INTO posts VALUES (1, 'x')"
+        async with invisible(commits_wait, database, insert):
+            await until_state(engine, "slow", "waiting")
         await called.wait()
         assert operator(engine, "slow").state == "running"
         assert operator(engine, "slow").detail == ""
@@ -191,13 +195,14 @@ async def test_the_engine_stops_while_an_operator_waits_for_a_commit(
     connection: Connection, database: str, make_settings: MakeSettings, commits_wait: Any
 ) -> None:
     await connection.execute(tables())
-    async with await psycopg.AsyncConnection.connect(database, autocommit=True) as writer:
-        async with asyncio.timeout(60), Engine(counting_comments(), make_settings()) as engine:
-            await commits_wait(True)
-            commit = asyncio.create_task(writer.execute("INSERT INTO posts VALUES (1, 'x')"))
-            await until_state(engine, TABLE, "waiting")
-        await commits_wait(False)
-        await commit
+    async with (
+        AsyncExitStack() as stack,
+        asyncio.timeout(60),
+        Engine(counting_comments(), make_settings()) as engine,
+    ):
+        insert = "INSERT INTO posts VALUES (1, 'x')"
+        await stack.enter_async_context(invisible(commits_wait, database, insert))
+        await until_state(engine, TABLE, "waiting")
     async with Engine(counting_comments(), make_settings()) as engine:
         await engine.settle(60)
         assert await differing(connection, TABLE, TRUTH) == [], "the event came again"

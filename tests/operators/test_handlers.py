@@ -6,6 +6,7 @@ import asyncio
 import functools
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ import pytest
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
 from eventscope.settings import Settings
-from tests.conftest import Connection
+from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
 from tests.waiting import operator, until, until_state
 
@@ -183,6 +184,56 @@ async def test_what_a_handler_does_with_tx_is_undone_when_it_raises(
         assert operator(engine, "handler").failed == 2
     assert len(attempts) == 3
     assert len(set(attempts)) == 1, "the id of an event is the same at each attempt"
+    assert await (await connection.execute("SELECT id FROM seen")).fetchall() == [(1,)]
+
+
+async def test_an_error_that_it_hides_does_not_undo_its_work_unnoticed(
+    notes: Write, connection: Connection, make_settings: MakeSettings
+) -> None:
+    """An error of the database aborts the transaction, whatever Python makes of it."""
+    app = EventScope("handlers")
+
+    @app.operator(entities=["notes"])
+    async def hides(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+        await tx.execute("INSERT INTO seen (id) VALUES (1)")
+        with suppress(psycopg.Error):
+            await tx.execute("INSERT INTO others SELECT 1 FROM generate_series(1, 2)")
+
+    @app.operator(entities=["notes"])
+    async def shelters(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+        await tx.execute("INSERT INTO seen (id) VALUES (2)")
+        with suppress(psycopg.Error):
+            async with tx.transaction():
+                await tx.execute("INSERT INTO others SELECT 1 FROM generate_series(1, 2)")
+
+    async with Engine(app, make_settings(operator_queue_max_retries=1)) as engine:
+        await notes(1)
+        await engine.settle(60)
+        state = operator(engine, "hides")
+        assert (state.state, state.applied) == ("halted", 0)
+        assert "async with tx.transaction()" in (state.error or "")
+        assert operator(engine, "shelters").applied == 1
+    assert await (await connection.execute("SELECT id FROM seen")).fetchall() == [(2,)]
+
+
+async def test_a_lost_connection_that_it_hides_does_not_lose_its_work(
+    notes: Write, connection: Connection, settings: Settings
+) -> None:
+    app, calls = EventScope("handlers"), []
+
+    @app.operator(entities=["notes"])
+    async def handler(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+        calls.append(event.id)
+        await tx.execute("INSERT INTO seen (id) VALUES (1)")
+        if len(calls) == 1:
+            with suppress(psycopg.Error):
+                await tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async with Engine(app, settings) as engine:
+        await notes(1)
+        await engine.settle(60)
+        assert operator(engine, "handler").failed == 0
+    assert len(calls) == 2
     assert await (await connection.execute("SELECT id FROM seen")).fetchall() == [(1,)]
 
 

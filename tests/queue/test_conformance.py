@@ -285,9 +285,10 @@ async def test_pruning_much_goes_on_to_its_end(queue, writer):
 async def test_a_batch_that_cannot_be_stored_leaves_no_trace(queue, writer):
     posts = writer.table("posts")
     await queue.append(*writer.rows(posts, "a").commit().take())
-    twice = Writer(next_seq=1).rows(posts, "b", "c").commit().take()
+    broken = Writer(next_seq=2)
+    broken.rows(posts, "b").batch.rows.append((1, posts, b"a number that is taken"))
     with pytest.raises(QueueError):
-        await queue.append(*twice)
+        await queue.append(*broken.commit().take())
     assert (queue.last_seq, queue.checkpoint.stored) == (1, 200)
     await queue.append(*Writer(next_seq=2).rows(posts, "d").commit().take())
     assert ids(await queue.read(0, [posts], ALL)) == ["a", "d"]

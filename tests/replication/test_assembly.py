@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from eventscope.event import Lsn
 from eventscope.replication.assembly import Assembler, Batch
-from eventscope.replication.pgoutput import INSERT, TRUNCATE, ColumnMessage, ProtocolError
+from eventscope.replication.pgoutput import DELETE, INSERT, TRUNCATE, ColumnMessage, ProtocolError
 from tests.replication import encoder
 
 POSTS, COMMENTS = 100, 200
@@ -49,6 +49,17 @@ def test_a_transaction_becomes_numbered_rows_and_its_end():
     assert batch.counts == {(1, INSERT): 2}
     assert batch.relations == {1: POSTS_TABLE}
     assert batch.size == 2 * len(an_insert())
+
+
+def test_counts_are_of_the_transactions_that_ended_in_the_batch():
+    assembler = an_assembler()
+    both = feed(
+        assembler,
+        *a_transaction(100, POSTS_TABLE, an_insert()),
+        *a_transaction(200, an_insert(), encoder.delete(POSTS, key=[b"1"])),
+    )
+    assert both.counts == {(1, INSERT): 2, (1, DELETE): 1}
+    assert feed(assembler, *a_transaction(300, an_insert())).counts == {(1, INSERT): 1}
 
 
 def test_chunks_of_an_open_transaction_are_taken_before_its_end():

@@ -117,6 +117,26 @@ async def test_a_missing_publication_surfaces_on_older_servers_too(postgres_15):
             )
 
 
+async def test_what_the_server_said_is_not_hidden_by_an_acknowledgement(
+    table, connection, settings
+):
+    async with reading(settings, ["t"]) as stream:
+        await connection.execute("DROP PUBLICATION events")
+        await connection.execute("INSERT INTO t VALUES (1)")
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.UndefinedObject):
+                await stream.until_its_end()
+            stream.stream.acknowledge(Lsn(0))
+
+
+async def test_a_connection_that_is_gone_is_told_by_the_stream(table, settings):
+    async with reading(settings, ["t"]) as stream:
+        stream.stream._pgconn.finish()
+        stream.stream.acknowledge(Lsn(0))
+        with pytest.raises(psycopg.OperationalError):
+            await stream.until_its_end()
+
+
 async def test_a_slot_in_use_is_refused_with_its_sqlstate(table, connection, settings):
     start = await make_slot(settings)
     async with reading(settings, ["t"], start=start):
@@ -143,10 +163,13 @@ async def test_large_rows_do_not_overrun_the_high_water_mark(
 ):
     monkeypatch.setattr(stream, "HIGH_WATER", 100_000)
     async with reading(settings, ["t"]) as read:
+        await connection.execute("INSERT INTO t VALUES (0, repeat('x', 30000000))")
+        await read.catch_up()  # libpq has made room for that now, and keeps it
+        read.batches.clear()
         await connection.execute(
-            "INSERT INTO t SELECT n, repeat('x', 90000) FROM generate_series(1, 100) n"
+            "INSERT INTO t SELECT n, repeat('x', 90000) FROM generate_series(1, 300) n"
         )
-        assert len(await read.catch_up()) == 100
+        assert len(await read.catch_up()) == 300
     assert max(batch.size for batch in read.batches) < 300_000
 
 
