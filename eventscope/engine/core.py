@@ -298,5 +298,6 @@ def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
         traceback=runner.traceback,
         applied=runner.applied,
         failed=runner.failed,
+        paused=runner.paused,
         detail=runner.detail,
     )

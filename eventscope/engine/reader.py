@@ -40,6 +40,8 @@ _FEEDBACK: Final = 10.0
 _IDLE_ADVANCE: Final = 1.0
 """Seconds between two acknowledgements of WAL that holds nothing for us."""
 _STANDBY_WAIT: Final = 1.0
+_SLOT_PATIENCE: Final = 1.0
+"""Seconds after which the making of a slot is no longer a matter of course."""
 _LONGEST_WAIT: Final = 30.0
 _SLICE: Final = 0.005
 """Seconds of work after which the reader rests while somebody looks at a user interface."""
@@ -300,13 +302,28 @@ class Reader:
             elif before is not None and settings.durable_slot:
                 raise provision.slot_gone(settings, before.reached)
             else:
-                start = await provision.create_slot(replication, settings)
+                start = await self._create_slot(replication)
             await queue.discard_open()
             stored = before.stored if before is not None else Lsn(0)
             return _Attached(replication, origin, Checkpoint(timeline, stored, start))
         except BaseException:
             await replication.close()
             raise
+
+    async def _create_slot(self, replication: Connection) -> Lsn:
+        """Make the slot; says for what it waits if that takes long."""
+        creating = asyncio.create_task(provision.create_slot(replication, self._settings))
+        try:
+            await asyncio.wait([creating], timeout=_SLOT_PATIENCE)
+            if not creating.done():
+                holders = await catalog.writers(await self._connected())
+                _log.warning(
+                    f"slot {self._settings.slot_name} can be made only when every transaction "
+                    f"that has begun before has ended; waiting for {holders}"
+                )
+            return await creating
+        finally:
+            creating.cancel()
 
     async def _describe(self, messages: Mapping[int, bytes]) -> dict[int, Relation]:
         described = {}

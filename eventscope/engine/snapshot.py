@@ -35,8 +35,10 @@ class OperatorSnapshot:
     """Events applied since the start."""
     failed: int
     """Failed attempts since the start."""
+    paused: bool = False
+    """Whether a person holds it, perhaps after the event it is at."""
     detail: str = ""
-    """What it waits for, or why it is paused or halted."""
+    """What it waits for, or why it is halted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,19 @@ async def slot_holder(connection: Connection, name: str) -> str:
     return f"pid {pid} ({application or 'unnamed'}, {address or 'local socket'})"
 
 
+async def writers(connection: Connection) -> str:
+    """Say who is in a transaction that has written: process, application, since when."""
+    cursor = await connection.execute(
+        "SELECT pid, application_name, xact_start::timestamptz(0)::text FROM pg_stat_activity"
+        " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start"
+    )
+    found = [
+        f"pid {pid} ({application or 'unnamed'}, since {since})"
+        for pid, application, since in await cursor.fetchall()
+    ]
+    return ", ".join(found) or "a prepared transaction"
+
+
 async def setting(connection: Connection, name: str) -> str:
     """A server setting's value."""
     cursor = await connection.execute("SELECT current_setting(%s)", (name,))

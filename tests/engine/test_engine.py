@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
@@ -329,6 +330,30 @@ async def test_a_queue_that_cannot_grow_ends_the_engine_with_a_reason_and_loses_
     async with Engine(again, settings) as engine:
         await engine.settle(60)
     assert app.ids + again.ids == list(range(1, 501))
+
+
+async def test_a_slot_that_waits_for_an_open_transaction_says_for_which(
+    notes: Write, database: str, settings: Settings
+) -> None:
+    app = Watching()
+    engine = Engine(app, settings)
+    async with await psycopg.AsyncConnection.connect(
+        database, application_name="somebody"
+    ) as open_one:
+        await open_one.execute("INSERT INTO notes VALUES (1)")
+        with structlog.testing.capture_logs() as logged:
+            starting = asyncio.create_task(engine.__aenter__())
+            await until(lambda: any("waiting for" in line["event"] for line in logged))
+        [line] = [line["event"] for line in logged if "waiting for" in line["event"]]
+        assert f"pid {open_one.info.backend_pid} (somebody, since 2" in line
+        await open_one.commit()
+        await starting
+    try:
+        await notes(2)
+        await engine.settle(60)
+        assert app.ids[-1] == 2
+    finally:
+        await engine.__aexit__(None, None, None)
 
 
 async def test_types_are_known_though_the_idle_catalog_connection_was_cut(

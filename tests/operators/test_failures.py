@@ -194,7 +194,7 @@ async def test_a_paused_one_waits_and_goes_on_where_it_stopped(
 
 
 async def test_a_pause_lets_the_event_at_hand_finish_and_holds_the_next(
-    notes: Write, settings: Settings
+    notes: Write, connection: Connection, settings: Settings
 ) -> None:
     app, seen, called, go_on = EventScope("failures"), [], asyncio.Event(), asyncio.Event()
 
@@ -205,7 +205,7 @@ async def test_a_pause_lets_the_event_at_hand_finish_and_holds_the_next(
         seen.append(event.id)
 
     async with Engine(app, settings) as engine:
-        await notes(1, 2, 3)
+        await connection.execute("INSERT INTO notes VALUES (1), (2), (3)")
         await called.wait()
         await engine.command(Pause("held"))
         assert operator(engine, "held").state == "running"
@@ -218,22 +218,23 @@ async def test_a_pause_lets_the_event_at_hand_finish_and_holds_the_next(
 
 
 async def test_a_pause_holds_the_next_attempt_of_a_failing_one(
-    notes: Write, settings: Settings
+    notes: Write, make_settings: MakeSettings
 ) -> None:
     app = EventScope("failures")
     bad = Attempts(app, failures=1)
     good = Seen(app)
-    async with Engine(app, settings) as engine:
-        await engine.command(Pause("bad"))
+    async with Engine(app, make_settings(operator_queue_min_restart_time=200)) as engine:
         await notes(1)
-        await until(lambda: good.ids)
-        await engine.command(Resume("bad"))
-        await until(lambda: bad.calls)
+        await until_state(engine, "bad", "backing-off")
         await engine.command(Pause("bad"))
-        await until_state(engine, "bad", "paused")
+        assert operator(engine, "bad").state == "paused"
+        await until(lambda: operator(engine, "bad").next_retry is None)  # its time has come
+        await notes(2)
+        await until(lambda: good.ids == [1, 2])
+        assert bad.ids == [1]
         await engine.command(Resume("bad"))
         await engine.settle(60)
-    assert bad.ids == [1, 1]
+    assert bad.ids == [1, 1, 2]
 
 
 @pytest.mark.parametrize("at", ["backing-off", "halted", "paused"])

@@ -43,7 +43,7 @@ def an_operator(name: str, **given: Any) -> OperatorSnapshot:
         applied=0,
         failed=0,
     )
-    return replace(idle, **given)
+    return replace(idle, **{"paused": given.get("state") == "paused", **given})
 
 
 class ScriptedEngine:

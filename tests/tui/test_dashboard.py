@@ -162,6 +162,16 @@ async def test_the_cursor_follows_its_operator(engine: ScriptedEngine) -> None:
         await until(pilot, lambda: engine.sent == [Resume("send_email")])
 
 
+async def test_an_operator_that_will_pause_after_its_event_can_be_resumed(
+    engine: ScriptedEngine,
+) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        engine.operators([an_operator("busy", state="running", paused=True)])
+        await until(pilot, lambda: "busy" in screen(pilot))
+        await pilot.press("p")
+        await until(pilot, lambda: engine.sent == [Resume("busy")])
+
+
 async def test_help_lists_the_keys_that_are_bound(engine: ScriptedEngine) -> None:
     async with EventScopeApp(engine).run_test(size=(100, 60)) as pilot:
         await pilot.press("question_mark")

@@ -181,13 +181,12 @@ class Dashboard(Screen[None]):
     def action_pause(self) -> None:
         """Pause the selected operator, or resume it if it is paused."""
         if operator := self._selected_operator("pause"):
-            paused = operator.state == "paused"
-            self._send(Resume(operator.name) if paused else Pause(operator.name))
+            self._send(Resume(operator.name) if operator.paused else Pause(operator.name))
 
     def action_retry(self) -> None:
         """Have the selected operator try its event again at once."""
         if operator := self._selected_operator("retry"):
-            if operator.state in ("backing-off", "halted"):
+            if operator.state in ("backing-off", "halted", "waiting"):
                 self._send(Retry(operator.name))
             else:
                 self.toast(f"{operator.name} is {operator.state}: there is nothing to retry.")

@@ -1,0 +1,38 @@
+"""``eventscope demo`` as a newcomer sees it: the whole program in a real terminal."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.terminal import Terminal
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
+def test_the_demo_shows_events_operators_and_a_diff_and_leaves_a_clean_terminal(
+    columns: int, rows: int
+) -> None:
+    terminal = Terminal(columns, rows, "eventscope", "demo")
+    terminal.until("LIVE")
+    terminal.until(" ~ ")
+    terminal.until("welcome_mail")
+    terminal.program.send("p")
+    terminal.until("paused")
+    terminal.program.send("p")
+    terminal.until("goes on")
+    terminal.program.send(" ")
+    terminal.until("FROZEN")
+    terminal.program.send("\r")
+    terminal.until("xid")
+    terminal.program.send("q")
+    assert terminal.until_it_ends() == 0
+    terminal.assert_left_as_it_was()
+
+
+def test_sigterm_leaves_a_clean_terminal_too() -> None:
+    terminal = Terminal(80, 24, "eventscope", "demo")
+    terminal.until("welcome_mail")
+    terminal.program.kill(signal.SIGTERM)
+    assert terminal.until_it_ends() == 0
+    terminal.assert_left_as_it_was()

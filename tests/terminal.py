@@ -1,0 +1,60 @@
+"""A real terminal for programs under test: what arrives there, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pyte
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 30.0
+
+
+class Terminal:
+    """A terminal with ``python -m <module>`` in it; ``raw`` is all it was sent."""
+
+    def __init__(self, columns: int, rows: int, module: str, *arguments: str) -> None:
+        self.raw = b""
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        size = ("COLUMNS", "LINES")  # would count for more than the terminal's own
+        surroundings = {
+            name: value for name, value in os.environ.items() if name not in (*size, "CI")
+        }
+        self.program = pexpect.spawn(
+            sys.executable,
+            ["-m", module, *arguments],
+            cwd=str(ROOT),
+            dimensions=(rows, columns),
+            env={**surroundings, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        )
+
+    def until(self, text: str) -> None:
+        """Read until the screen shows a text."""
+        deadline = time.monotonic() + PATIENCE
+        while not any(text in line for line in self._screen.display):
+            assert time.monotonic() < deadline, "\n".join(self._screen.display)
+            self._read(self.program.read_nonblocking(65_536, timeout=PATIENCE))
+
+    def until_it_ends(self) -> int:
+        """Read the rest; returns the exit code."""
+        self.program.expect(pexpect.EOF, timeout=PATIENCE)
+        self._read(self.program.before)
+        self.program.close()
+        code: int | None = self.program.exitstatus
+        assert code is not None
+        return code
+
+    def _read(self, data: bytes) -> None:
+        self.raw += data
+        self._stream.feed(data)
+
+    def assert_left_as_it_was(self) -> None:
+        """The program has left the alternate screen for good, and the cursor is to be seen."""
+        raw = self.raw
+        assert raw.rfind(b"\x1b[?1049l") > raw.rfind(b"\x1b[?1049h") >= 0
+        assert raw.rfind(b"\x1b[?25h") > raw.rfind(b"\x1b[?25l") >= 0
