@@ -62,6 +62,8 @@ class Session:
                 yield connection
                 _check(connection)
         except psycopg.Error as error:
+            if pipelined and _comes_from_libpq(error):
+                await connection.close()  # it can be lost before libpq has noticed
             if connection.closed or connection.broken:
                 raise ConnectionLost(one_line(error)) from error
             raise
@@ -80,6 +82,11 @@ class Session:
             except Unreachable as error:
                 raise ConnectionLost(str(error)) from error
         return self._connection
+
+
+def _comes_from_libpq(error: psycopg.Error) -> bool:
+    """Whether the server has no part in an error: then it is about the connection."""
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
 
 def _check(connection: Connection) -> None:

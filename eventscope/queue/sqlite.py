@@ -2,7 +2,8 @@
 
 Two connections: one appends, and each of its commits is fsynced (``synchronous=FULL``) because
 the server forgets what it has acknowledged. The other reads and keeps positions without an
-fsync each: a position lost in a power failure only means that events come again.
+fsync each: a position lost in a power failure only means that events come again. It commits each
+statement by itself, so that it never holds the write lock while the event loop is elsewhere.
 Source: SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous".
 """
 
@@ -191,7 +192,6 @@ class SqliteQueue:
                 " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
                 (operator, seq),
             )
-            await self._desk.commit()
 
     async def counts(self, after: int) -> Counts:
         """Count the visible events after ``after`` by relation version and kind."""
@@ -243,7 +243,6 @@ class SqliteQueue:
                 " AND last_seq < (SELECT coalesce(min(seq), ?) FROM event)",
                 (end, self._last_seq, self._last_seq),
             )
-            await self._desk.commit()
             dropped += count
             if count < _PRUNE_CHUNK:
                 return dropped
@@ -262,7 +261,7 @@ class SqliteQueue:
         try:
             await self._prepare()
             await _write_ahead(self._log, synchronous="FULL")
-            self._desk = await _connect(self.path)
+            self._desk = await _connect(self.path, autocommit=True)
         except BaseException:
             await self._log.close()
             raise
@@ -351,8 +350,9 @@ class SqliteQueue:
         return min(self._retention_events, int(next(iter(rows))[0]) // 2)
 
 
-async def _connect(path: Path) -> aiosqlite.Connection:
-    return await aiosqlite.connect(path, timeout=10.0, cached_statements=256)
+async def _connect(path: Path, *, autocommit: bool = False) -> aiosqlite.Connection:
+    level = None if autocommit else "DEFERRED"
+    return await aiosqlite.connect(path, timeout=10.0, cached_statements=256, isolation_level=level)
 
 
 async def _write_ahead(connection: aiosqlite.Connection, *, synchronous: str) -> None:

@@ -119,7 +119,7 @@ def test_a_role_that_may_not_replicate_gets_the_statement_that_mends_it(
         connection.execute("create role humble login")
         connection.execute("create publication events for table posts")
     result = invoke("run", "blog", "--url", blog.replace("postgres@", "humble@"))
-    assert_one_line(result, 3, "humble", "ALTER ROLE humble REPLICATION")
+    assert_one_line(result, 3, "humble", 'ALTER ROLE "humble" REPLICATION')
 
 
 @pytest.mark.parametrize("file", ["eventscope.toml", "pyproject.toml"])

@@ -87,8 +87,10 @@ async def test_what_is_received_but_not_stored_is_waited_for(
     async with Engine(app, settings) as engine:
         await engine.settle(60)
         assert settings.queue_path is not None
-        with closing(sqlite3.connect(settings.queue_path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with closing(
+            sqlite3.connect(settings.queue_path, isolation_level=None, check_same_thread=False)
+        ) as other:
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
             await notes(1)
             settling = asyncio.create_task(engine.settle(60))
             position = await engine._reader.server_position()

@@ -256,6 +256,7 @@ async def test_the_engine_stops_while_an_operator_is(
             await engine.command(Pause("bad"))
         await until_state(engine, "bad", at)
     assert engine.failure is None
+    assert not any(task.cancelled() for task in engine._working), "it had not to be forced"
 
 
 async def test_the_engine_stops_while_a_handler_hangs_and_the_event_comes_again(
