@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import psycopg
 import structlog
@@ -15,21 +15,11 @@ import structlog
 from eventscope import failpoints
 from eventscope.app import EventScope
 from eventscope.engine.snapshot import StreamState
+from eventscope.engine.source import Attached, SourceDatabase
 from eventscope.event import Lsn
-from eventscope.queue.base import Checkpoint, Origin, Queue
-from eventscope.replication import catalog, provision
+from eventscope.queue.base import Queue
 from eventscope.replication.assembly import Assembler, Batch
-from eventscope.replication.connection import (
-    Connection,
-    SourceError,
-    Unreachable,
-    connect,
-    connect_for_replication,
-    conninfo,
-    one_line,
-)
-from eventscope.replication.pgoutput import RelationMessage, parse_relation
-from eventscope.replication.relations import Relation
+from eventscope.replication.connection import SourceError, Unreachable, one_line
 from eventscope.replication.stream import Stream
 from eventscope.settings import Settings
 
@@ -40,26 +30,9 @@ _FEEDBACK: Final = 10.0
 _IDLE_ADVANCE: Final = 1.0
 """Seconds between two acknowledgements of WAL that holds nothing for us."""
 _STANDBY_WAIT: Final = 1.0
-_SLOT_PATIENCE: Final = 1.0
-"""Seconds after which the making of a slot is no longer a matter of course."""
 _LONGEST_WAIT: Final = 30.0
 _SLICE: Final = 0.005
 """Seconds of work after which the reader rests while somebody looks at a user interface."""
-
-_FLUSH: Final = (
-    "SELECT set_config('synchronous_commit', 'local', true),"
-    " pg_logical_emit_message(true, 'eventscope', '')"
-)
-"""A commit that waits for the disk takes those with it that did not."""
-
-
-class _Attached(NamedTuple):
-    """A replication connection that is ready to stream, and from where."""
-
-    connection: Connection
-    origin: Origin
-    checkpoint: Checkpoint
-    """To begin at once streaming has started: until then the slot may be another's, and move."""
 
 
 class Reader:
@@ -87,14 +60,12 @@ class Reader:
         self.next_retry: float | None = None
         self.events = 0
         """Events stored since the start."""
-        self._app = app
         self._settings = settings
         self._queue = queue
         self._on_append = on_append
         self._attended = attended
-        self._catalog: Connection | None = None
-        self._catalog_opening = asyncio.Lock()
-        self._attached: _Attached | None = None
+        self._source = SourceDatabase(app, settings)
+        self._attached: Attached | None = None
         self._stream: Stream | None = None
         self._assembler: Assembler | None = None
         self._storing = False
@@ -134,23 +105,8 @@ class Reader:
         Raises:
             SourceError: it cannot be reached, prepared or trusted.
         """
-        connection = await self._connected()
-        app, settings = self._app, self._settings
-        await provision.check_server(connection)
-        await provision.check_tables(connection, app)
-        await provision.ensure_publication(connection, settings.publication, app.entities)
-        unidentified = await provision.unidentified(connection, app)
-        if settings.replica_identity == "full":
-            await provision.identify_fully(connection, unidentified)
-        else:
-            for entity, (column, operator) in unidentified.items():
-                _log.warning(
-                    f"the WAL does not hold old values of {entity}.{column}, so operator "
-                    f"{operator} must recompute its whole table when such a row is changed or "
-                    f"deleted; run ALTER TABLE {entity} REPLICA IDENTITY FULL, or set "
-                    f"replica_identity = 'full'"
-                )
-        self._attached = await self._attach()
+        await self._source.prepare()
+        self._attached = await self._source.attach(self._queue)
 
     async def run(self) -> None:
         """Read until cancelled.
@@ -196,14 +152,7 @@ class Reader:
         Raises:
             Unreachable: it cannot be asked now.
         """
-        connection = await self._connected()
-        try:
-            await connection.execute(_FLUSH)
-            cursor = await connection.execute("SELECT pg_current_wal_flush_lsn()::text")
-            row = await cursor.fetchone()
-        except psycopg.OperationalError as error:
-            raise Unreachable(one_line(error)) from error
-        return Lsn.parse(row[0]) if row else Lsn(0)
+        return await self._source.position()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -217,7 +166,7 @@ class Reader:
         self.next_retry = None
         if self.state != "standby":
             self.state, self.detail = "connecting", ""
-        attached, self._attached = self._attached or await self._attach(), None
+        attached, self._attached = self._attached or await self._source.attach(self._queue), None
         start = attached.checkpoint.reached
         try:
             self._assembler = assembler = Assembler(
@@ -254,7 +203,7 @@ class Reader:
             await self._advance(stream)
 
     async def _store(self, batch: Batch) -> None:
-        await self._queue.append(batch, await self._describe(batch.relations))
+        await self._queue.append(batch, await self._source.describe(batch.relations))
         failpoints.hit(failpoints.AFTER_APPEND)
         self.events += sum(batch.counts.values())
         self._on_append(batch)
@@ -277,96 +226,15 @@ class Reader:
         self._sent, self._sent_at = lsn, time.monotonic()
         failpoints.hit(failpoints.AFTER_ACKNOWLEDGE)
 
-    async def _attach(self) -> _Attached:
-        """Open a replication connection whose slot goes on where the queue has stopped."""
-        catalog_connection = await self._connected()
-        settings, queue = self._settings, self._queue
-        replication = await connect_for_replication(self._conninfo("replication"))
-        try:
-            system_id, timeline, _, database = await _identify(replication)
-            origin = Origin(system_id, database, settings.slot_name)
-            before = queue.checkpoint
-            if before is not None:
-                await queue.begin(origin, before)
-                if before.timeline != timeline and settings.durable_slot:
-                    raise SourceError(
-                        f"the server is on timeline {timeline}, this queue was written on "
-                        f"{before.timeline}: after a failover or restore nobody can tell what "
-                        f"was lost. To start anew from now: move the queue file away"
-                    )
-            slot = await catalog.slot(catalog_connection, settings.slot_name)
-            if slot is not None and settings.durable_slot:
-                reached = before.reached if before is not None else None
-                provision.check_slot(slot, settings, database, reached)
-                start = reached or slot.confirmed_flush or Lsn(0)
-            elif before is not None and settings.durable_slot:
-                raise provision.slot_gone(settings, before.reached)
-            else:
-                start = await self._create_slot(replication)
-            await queue.discard_open()
-            stored = before.stored if before is not None else Lsn(0)
-            return _Attached(replication, origin, Checkpoint(timeline, stored, start))
-        except BaseException:
-            await replication.close()
-            raise
-
-    async def _create_slot(self, replication: Connection) -> Lsn:
-        """Make the slot; says for what it waits if that takes long."""
-        creating = asyncio.create_task(provision.create_slot(replication, self._settings))
-        try:
-            await asyncio.wait([creating], timeout=_SLOT_PATIENCE)
-            if not creating.done():
-                holders = await catalog.writers(await self._connected())
-                _log.warning(
-                    f"slot {self._settings.slot_name} can be made only when every transaction "
-                    f"that has begun before has ended; waiting for {holders}"
-                )
-            return await creating
-        finally:
-            creating.cancel()
-
-    async def _describe(self, messages: Mapping[int, bytes]) -> dict[int, Relation]:
-        described = {}
-        for version, raw in messages.items():
-            message = parse_relation(raw)
-            try:
-                try:
-                    relation = await self._described(message)
-                except psycopg.OperationalError:  # it may have died long ago, unnoticed
-                    relation = await self._described(message)
-            except psycopg.OperationalError:
-                raise  # the rows come again when the catalogs can be asked
-            except psycopg.Error as error:
-                _log.warning("types are not known", table=message.table, error=one_line(error))
-                relation = catalog.undescribed(self._settings.database, message)
-            described[version] = relation
-        return described
-
-    async def _described(self, message: RelationMessage) -> Relation:
-        connection = await self._connected()
-        return await catalog.describe(connection, connection.info.dbname, message)
-
-    async def _connected(self) -> Connection:
-        """The connection for catalog queries, opened if need be."""
-        async with self._catalog_opening:
-            if self._catalog is None or self._catalog.closed:
-                self._catalog = await connect(self._conninfo("catalog"))
-            return self._catalog
-
     async def _disconnect(self) -> None:
         stream, self._stream, self._assembler = self._stream, None, None
-        catalog_connection, self._catalog = self._catalog, None
         if stream is not None:
             await stream.close()
-        if catalog_connection is not None:
-            await catalog_connection.close()
+        await self._source.close()
 
     async def _stand_by(self) -> None:
         """The slot is somebody else's: say whose, and wait for its end."""
-        try:
-            holder = await catalog.slot_holder(await self._connected(), self._settings.slot_name)
-        except (SourceError, psycopg.Error):
-            holder = "another session"
+        holder = await self._source.slot_holder()
         reason = f"slot {self._settings.slot_name} is in use by {holder}"
         await self._wait("standby", reason, _STANDBY_WAIT)
 
@@ -377,18 +245,6 @@ class Reader:
         self.state, self.detail = state, reason
         self.next_retry = time.time() + seconds
         await asyncio.sleep(seconds)
-
-    def _conninfo(self, purpose: str) -> str:
-        return conninfo(self._settings, purpose, self._app.name)
-
-
-async def _identify(replication: Connection) -> tuple[str, int, str, str]:
-    cursor: psycopg.AsyncCursor[Any] = await replication.execute("IDENTIFY_SYSTEM")
-    row = await cursor.fetchone()
-    if row is None:
-        raise SourceError("the server does not identify itself")
-    system_id, timeline, position, database = row
-    return str(system_id), int(timeline), str(position), str(database)
 
 
 def _reconnect_wait(failures: int) -> float:

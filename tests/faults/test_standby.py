@@ -33,6 +33,7 @@ async def test_it_says_who_has_the_slot_and_takes_over_at_its_end(
             f"slot {shop.slot} is in use by pid {holder} "
             f"(eventscope faults replication, local socket)"
         )
+        await looked_several_times(shop)
         await shop.trade(40)
         last = (await shop.reference())[-1]
 
@@ -62,6 +63,21 @@ async def test_it_says_who_has_the_slot_and_takes_over_at_its_end(
     first_part = shop.stored(tmp_path / "first.db")
     second_part = shop.stored(tmp_path / "second.db")
     assert [event[2:] for event in first_part + second_part] == await shop.reference()
+
+
+async def looked_several_times(shop: Shop) -> None:
+    """Wait until the standby has tried anew a few times, each time with a connection of its own."""
+    connection = await shop.connection()
+    seen: set[int] = set()
+
+    async def enough() -> bool:
+        cursor = await connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'eventscope faults catalog'"
+        )
+        seen.update(pid for (pid,) in await cursor.fetchall())
+        return len(seen) > 4
+
+    await until_async(enough)
 
 
 async def test_it_waits_for_any_holder(shop: Shop, program, caught_up) -> None:
