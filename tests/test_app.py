@@ -1,0 +1,112 @@
+"""What can be declared, and what is refused with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eventscope import Event, EventScope
+from eventscope.app import DeclarationError, HandlerOperator, QueryOperator
+
+SQL = "insert into counts select $1"
+
+
+@pytest.fixture
+def app() -> EventScope:
+    return EventScope("blog")
+
+
+def test_an_operator_s_tables_are_watched_without_being_declared_again(app: EventScope) -> None:
+    app.entity("users")
+    app.query("counts", sql=SQL, ids={"comments": "post_id", "posts": "id"})
+
+    @app.operator(entities=["posts", "audit.log"])
+    def note(event: Event) -> None: ...
+
+    assert app.entities == ("users", "comments", "posts", "audit.log")
+
+
+def test_public_is_the_schema_of_a_name_without_one(app: EventScope) -> None:
+    app.entity("public.posts")
+    app.entity("posts")
+    app.query(
+        "counts", sql=SQL, ids={"public.comments": "post_id"}, delete_with=["public.comments"]
+    )
+    assert app.entities == ("posts", "comments")
+    [operator] = app.operators
+    assert isinstance(operator, QueryOperator)
+    assert operator.delete_with == ("comments",)
+
+
+def test_a_query_operator_s_name_is_its_target_unless_it_names_another(app: EventScope) -> None:
+    app.query("counts", sql=SQL, ids={"posts": "id"})
+    app.query("second", sql=SQL, ids={"posts": "id"}, target="stats.counts", id="post")
+    first, second = app.operators
+    assert isinstance(first, QueryOperator)
+    assert isinstance(second, QueryOperator)
+    assert (first.target, first.id) == ("counts", "id")
+    assert (second.target, second.id) == ("stats.counts", "post")
+
+
+def test_a_handler_is_named_after_its_function_and_stays_callable(app: EventScope) -> None:
+    @app.operator(entities=["users"], events=["insert"])
+    async def welcome(event: Event) -> None: ...
+
+    @app.operator(entities=["users"], name="farewell", events=["delete"], timeout=5)
+    def goodbye(event: Event) -> str:
+        return "bye"
+
+    first, second = app.operators
+    assert isinstance(first, HandlerOperator)
+    assert isinstance(second, HandlerOperator)
+    assert (first.name, first.events, first.is_async) == ("welcome", ("insert",), True)
+    assert (second.name, second.timeout, second.is_async) == ("farewell", 5, False)
+    unused: Any = None
+    assert goodbye(unused) == "bye"
+
+
+def test_a_handler_gets_a_transaction_if_it_asks_for_one(app: EventScope) -> None:
+    @app.operator(entities=["users"])
+    async def audit(event: Event, tx: Any) -> None: ...
+
+    [operator] = app.operators
+    assert isinstance(operator, HandlerOperator)
+    assert operator.takes_tx
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"sql": "select 1", "ids": {"posts": "id"}}, r"must take the target's id as \$1"),
+        ({"sql": SQL, "ids": {}}, "names no table"),
+        ({"sql": SQL, "ids": {"posts": "id"}, "delete_with": ["users"]}, "'users', which is not"),
+        ({"sql": SQL, "ids": {"posts": "id"}, "events": ["upsert"]}, "'upsert' is no event type"),
+    ],
+)
+def test_a_query_operator_that_cannot_work_is_refused(
+    app: EventScope, arguments: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(DeclarationError, match=f"operator 'counts': .*{reason}"):
+        app.query("counts", **arguments)
+    assert app.operators == ()
+
+
+def test_a_second_operator_of_a_name_is_refused(app: EventScope) -> None:
+    app.query("counts", sql=SQL, ids={"posts": "id"})
+    with pytest.raises(DeclarationError, match="'counts' is declared twice"):
+        app.query("counts", sql=SQL, ids={"posts": "id"})
+
+
+def test_a_handler_without_tables_is_refused(app: EventScope) -> None:
+    with pytest.raises(DeclarationError, match="names no table"):
+
+        @app.operator(entities=[])
+        def lost(event: Event) -> None: ...
+
+
+def test_a_handler_in_a_thread_cannot_have_a_transaction(app: EventScope) -> None:
+    with pytest.raises(DeclarationError, match="takes tx must be async def"):
+
+        @app.operator(entities=["users"])
+        def audit(event: Event, tx: Any) -> None: ...
