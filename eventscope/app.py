@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from eventscope.errors import EventScopeError
 from eventscope.event import EVENT_TYPES, EventType, entity_name, split_entity
@@ -102,10 +102,10 @@ class EventScope:
         *,
         sql: str,
         ids: Mapping[str, str],
-        delete_with: Sequence[str] = (),
+        delete_with: str | Iterable[str] = (),
         target: str | None = None,
         id: str = "id",
-        events: Iterable[EventType] = EVENT_TYPES,
+        events: EventType | Iterable[EventType] = EVENT_TYPES,
     ) -> None:
         """Keep a derived table up to date by SQL.
 
@@ -127,7 +127,8 @@ class EventScope:
         if not ids:
             raise DeclarationError(f"operator {name!r}: ids names no table to follow")
         known = {_known_as(entity): column for entity, column in ids.items()}
-        for entity in delete_with:
+        ends = _names(delete_with)
+        for entity in ends:
             if _known_as(entity) not in known:
                 raise DeclarationError(
                     f"operator {name!r}: delete_with names {entity!r}, which is not in ids"
@@ -138,7 +139,7 @@ class EventScope:
                 target=target or name,
                 sql=sql,
                 ids=known,
-                delete_with=tuple(_known_as(entity) for entity in delete_with),
+                delete_with=tuple(_known_as(entity) for entity in ends),
                 id=id,
                 events=_event_types(name, events),
             )
@@ -147,8 +148,8 @@ class EventScope:
     def operator(
         self,
         *,
-        entities: Sequence[str],
-        events: Iterable[EventType] = EVENT_TYPES,
+        entities: str | Iterable[str],
+        events: EventType | Iterable[EventType] = EVENT_TYPES,
         name: str | None = None,
         timeout: float = 30.0,
     ) -> Callable[[Handler], Handler]:
@@ -172,7 +173,7 @@ class EventScope:
             operator = HandlerOperator(
                 name=operator_name,
                 function=function,
-                entities=tuple(_known_as(entity) for entity in entities),
+                entities=tuple(_known_as(entity) for entity in _names(entities)),
                 events=_event_types(operator_name, events),
                 timeout=timeout,
             )
@@ -200,8 +201,13 @@ def _known_as(entity: str) -> str:
     return entity_name(*split_entity(entity))
 
 
-def _event_types(operator: str, events: Iterable[EventType]) -> tuple[EventType, ...]:
-    given = tuple(events)
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    """One name may stand for a list of one."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _event_types(operator: str, events: str | Iterable[str]) -> tuple[EventType, ...]:
+    given = cast("tuple[EventType, ...]", _names(events))
     for event in given:
         if event not in EVENT_TYPES:
             raise DeclarationError(

@@ -92,6 +92,18 @@ def test_a_query_operator_that_cannot_work_is_refused(
     assert app.operators == ()
 
 
+def test_one_name_may_stand_for_a_list_of_one(app: EventScope) -> None:
+    app.query("counts", sql=SQL, ids={"posts": "id"}, delete_with="posts", events="delete")
+
+    @app.operator(entities="users")
+    def note(event: Event) -> None: ...
+
+    query, handler = app.operators
+    assert isinstance(query, QueryOperator)
+    assert (query.delete_with, query.events) == (("posts",), ("delete",))
+    assert handler.entities == ("users",)
+
+
 def test_a_second_operator_of_a_name_is_refused(app: EventScope) -> None:
     app.query("counts", sql=SQL, ids={"posts": "id"})
     with pytest.raises(DeclarationError, match="'counts' is declared twice"):
