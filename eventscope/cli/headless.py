@@ -37,15 +37,19 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     engine = Engine(app, settings)
     code = OK
     failure: EventScopeError | None = None
-    try:
+
+    async def session() -> int:
         async with engine:
-            code = await _first(
-                signals.wait(), engine.wait(), *([work(engine)] if work is not None else [])
-            )
+            return await _first(engine.wait(), *([work(engine)] if work is not None else []))
+
+    try:
+        code = await _first(signals.wait(), session())
     except EventScopeError as error:
         if engine.failure is None:
             raise
         failure = error
+    if not engine.started:
+        return code
     snapshot = engine.snapshot()
     print_summary(snapshot, time.monotonic() - began)
     if failure is not None:

@@ -121,6 +121,11 @@ class Engine:
         await self._close()
 
     @property
+    def started(self) -> bool:
+        """Whether everything has been up once."""
+        return bool(self._tending)
+
+    @property
     def failure(self) -> Exception | None:
         """What ended the engine from within, if something has."""
         return self._failure

@@ -31,6 +31,8 @@ _IDLE_ADVANCE: Final = 1.0
 """Seconds between two acknowledgements of WAL that holds nothing for us."""
 _STANDBY_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
+_STEADY: Final = 5.0
+"""Seconds that a connection must last for its loss not to count as one more in a row."""
 _SLICE: Final = 0.005
 """Seconds of work after which the reader rests while somebody looks at a user interface."""
 
@@ -137,7 +139,7 @@ class Reader:
                 reason = f"connection lost: {one_line(error)}"
             finally:
                 await self._disconnect()
-            failures = 1 if time.monotonic() - began > _LONGEST_WAIT else failures + 1
+            failures = 1 if time.monotonic() - began > _STEADY else failures + 1
             await self._wait("reconnecting", reason, _reconnect_wait(failures))
 
     def ask(self) -> None:

@@ -72,6 +72,18 @@ async def ensure_publication(connection: Connection, name: str, entities: Sequen
     await _check_partitions(connection, name, entities)
 
 
+async def unidentifiable(connection: Connection, name: str, entities: Sequence[str]) -> list[str]:
+    """Find the tables that publishing would break: those without any replica identity.
+
+    PostgreSQL refuses updates and deletes on a published table whose rows it cannot identify.
+    """
+    return [
+        entity
+        for entity in await _unpublished(connection, name, entities)
+        if not await catalog.identity_columns(connection, entity)
+    ]
+
+
 async def unidentified(connection: Connection, app: EventScope) -> dict[str, tuple[str, str]]:
     """Find the mapping columns whose old values the WAL does not tell.
 

@@ -122,6 +122,19 @@ def test_a_role_that_may_not_replicate_gets_the_statement_that_mends_it(
     assert_one_line(result, 3, "humble", 'ALTER ROLE "humble" REPLICATION')
 
 
+def test_a_table_that_publishing_would_break_is_refused(
+    invoke: Invoke, write_app: WriteApp, database: str
+) -> None:
+    write_app("logs")
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create table logs (line text)")
+        result = invoke("run", "blog", "--url", database)
+        assert_one_line(result, 3, "logs has no primary key", "REPLICA IDENTITY FULL")
+        run = ("run", "blog", "--url", database, "--until", "caught-up")
+        assert invoke(*run, "--set", "replica_identity=full").returncode == 0
+        connection.execute("insert into logs values ('a'); update logs set line = 'b'")
+
+
 @pytest.mark.parametrize("file", ["eventscope.toml", "pyproject.toml"])
 def test_a_settings_key_that_does_not_exist(
     file: str, invoke: Invoke, write_app: WriteApp, tmp_path: Path

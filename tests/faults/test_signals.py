@@ -101,3 +101,14 @@ async def test_stopped_and_continued_it_goes_on(shop: Shop, program, caught_up) 
         running.terminate()
         assert await running.ended() == 0
     await caught_up()
+
+
+async def test_a_signal_while_it_starts_ends_it_at_once(shop: Shop, program) -> None:
+    """A slot can be made only when every older transaction has ended; this one does not."""
+    async with await psycopg.AsyncConnection.connect(shop.url) as writer:
+        await writer.execute("SELECT txid_current()")
+        async with program("--slot-name", f"{shop.slot}_2") as running:
+            await running.line(lambda line: "can be made only" in str(line.get("event")))
+            running.terminate()
+            assert await running.ended() == 0
+        await writer.rollback()
