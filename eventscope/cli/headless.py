@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -77,7 +77,7 @@ def until_caught_up(timeout: float | None) -> Work:
     return work
 
 
-def print_summary(snapshot: Snapshot, seconds: float, **more: Any) -> None:
+def print_summary(snapshot: Snapshot, seconds: float) -> None:
     """Print one line of JSON that tells how a run went."""
     operators = snapshot.operators
     summary = {
@@ -87,7 +87,6 @@ def print_summary(snapshot: Snapshot, seconds: float, **more: Any) -> None:
         "depth": {operator.name: operator.depth for operator in operators},
         "state": {operator.name: operator.state for operator in operators},
         "lag_bytes": snapshot.stream.received_lsn - snapshot.stream.stored_lsn,
-        **more,
         "seconds": round(seconds, 3),
     }
     print(msgspec.json.encode(summary).decode(), flush=True)
