@@ -52,7 +52,12 @@ async def test_it_says_who_has_the_slot_and_takes_over_at_its_end(
         await second.line(lambda line: line.get("event") == "streaming", TAKES_OVER)
         await shop.trade(40)
 
+        last = (await shop.reference())[-1]
+
         async def right() -> bool:
+            stored = shop.stored(tmp_path / "second.db")
+            if not stored or stored[-1][2:] != last:
+                return False
             return await differing(await shop.connection(), TABLE, TRUTH) == []
 
         await until_async(right)
