@@ -56,6 +56,7 @@ class Engine:
         self.ring = EventRing()
         self._attended = attended
         self._open_rows: deque[Row] = deque(maxlen=self.ring.capacity)
+        self._server = ""
         self._queue: Queue
         self._reader: Reader
         self._runners: dict[str, Runner] = {}
@@ -88,6 +89,7 @@ class Engine:
         )
         try:
             await self._reader.prepare()
+            self._server = server_label(settings)
             await self._start_runners()
         except BaseException:
             await self._close()
@@ -170,7 +172,7 @@ class Engine:
                 state="stopped" if self._failure is not None else reader.state,
                 detail=str(self._failure) if self._failure is not None else reader.detail,
                 next_retry=reader.next_retry,
-                server=server_label(self.settings),
+                server=self._server,
                 slot=self.settings.slot_name,
                 received_lsn=reader.received,
                 stored_lsn=reader.seen,

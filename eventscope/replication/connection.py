@@ -35,14 +35,7 @@ def conninfo(settings: Settings, purpose: str, app_name: str) -> str:
     Raises:
         SourceError: the url is not one.
     """
-    url = settings.url.get_secret_value() if settings.url is not None else ""
-    try:
-        given = conninfo_to_dict(url, **settings.connection_parameters())
-    except psycopg.ProgrammingError:  # whose text may hold the password
-        raise SourceError(
-            "setting url is no connection string; one looks like"
-            " postgresql://user:password@host:5432/database"
-        ) from None
+    given = _parameters(settings)
     given.setdefault("connect_timeout", "10")
     given["options"] = f"{given.get('options') or ''} {_SESSION}".strip()
     given["client_encoding"] = "UTF8"
@@ -51,14 +44,23 @@ def conninfo(settings: Settings, purpose: str, app_name: str) -> str:
 
 
 def server_label(settings: Settings) -> str:
-    """The database as ``name@host``, without secrets."""
-    given = conninfo_to_dict(
-        settings.url.get_secret_value() if settings.url is not None else "",
-        **settings.connection_parameters(),
-    )
+    """The database as ``name@host``, without secrets; raises SourceError as ``conninfo`` does."""
+    given = _parameters(settings)
     host = str(given.get("host") or given.get("hostaddr") or "local")
     name = given.get("dbname") or given.get("user") or "?"
     return f"{name}@{'socket' if host.startswith('/') else host}"
+
+
+def _parameters(settings: Settings) -> dict[str, Any]:
+    """What the settings say of the connection, as libpq's parameters."""
+    url = settings.url.get_secret_value() if settings.url is not None else ""
+    try:
+        return {**conninfo_to_dict(url, **settings.connection_parameters())}
+    except psycopg.ProgrammingError:  # whose text may hold the password
+        raise SourceError(
+            "setting url is no connection string; one looks like"
+            " postgresql://user:password@host:5432/database"
+        ) from None
 
 
 async def connect(conninfo: str, **options: Any) -> Connection:
