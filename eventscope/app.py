@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from eventscope.errors import EventScopeError
-from eventscope.event import EVENT_TYPES, EventType, entity_name, split_entity
+from eventscope.event import EVENT_TYPES, MESSAGES, ROW_EVENTS, EventType, entity_name, split_entity
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -46,6 +46,7 @@ class HandlerOperator:
     name: str
     function: Callable[..., Any]
     entities: tuple[str, ...]
+    """The tables it follows, and the prefixes of the messages if it wants those."""
     events: tuple[EventType, ...]
     timeout: float
     """Seconds that one call may take."""
@@ -88,7 +89,12 @@ class EventScope:
     @property
     def entities(self) -> tuple[str, ...]:
         """Every table that is watched, in the order of declaration."""
-        followed = [entity for operator in self.operators for entity in operator.entities]
+        followed = [
+            entity
+            for operator in self.operators
+            if operator.events != MESSAGES
+            for entity in operator.entities
+        ]
         return tuple(dict.fromkeys([*self._entities, *followed]))
 
     @property
@@ -105,7 +111,7 @@ class EventScope:
         delete_with: str | Iterable[str] = (),
         target: str | None = None,
         id: str = "id",
-        events: EventType | Iterable[EventType] = EVENT_TYPES,
+        events: EventType | Iterable[EventType] = ROW_EVENTS,
     ) -> None:
         """Keep a derived table up to date by SQL.
 
@@ -141,7 +147,7 @@ class EventScope:
                 ids=known,
                 delete_with=tuple(_known_as(entity) for entity in ends),
                 id=id,
-                events=_event_types(name, events),
+                events=_event_types(name, events, ROW_EVENTS),
             )
         )
 
@@ -149,7 +155,7 @@ class EventScope:
         self,
         *,
         entities: str | Iterable[str],
-        events: EventType | Iterable[EventType] = EVENT_TYPES,
+        events: EventType | Iterable[EventType] = ROW_EVENTS,
         name: str | None = None,
         timeout: float = 30.0,
     ) -> Callable[[Handler], Handler]:
@@ -159,8 +165,9 @@ class EventScope:
         ``def`` runs in a thread. Raising means failing: the same event comes again later.
 
         Args:
-            entities: the tables to follow.
-            events: the event types to follow.
+            entities: the tables to follow; for events of type ``message`` the prefixes that
+                were given to ``pg_logical_emit_message``.
+            events: the event types to follow; by default all that can happen to a table.
             name: the operator's name; by default the function's.
             timeout: seconds that one call may take.
 
@@ -170,11 +177,13 @@ class EventScope:
 
         def declare(function: Handler) -> Handler:
             operator_name = name or str(getattr(function, "__name__", "handler"))
+            types = _event_types(operator_name, events, EVENT_TYPES)
+            names = _names(entities)
             operator = HandlerOperator(
                 name=operator_name,
                 function=function,
-                entities=tuple(_known_as(entity) for entity in _names(entities)),
-                events=_event_types(operator_name, events),
+                entities=names if types == MESSAGES else tuple(map(_known_as, names)),
+                events=types,
                 timeout=timeout,
             )
             if operator.takes_tx and not operator.is_async:
@@ -206,12 +215,14 @@ def _names(given: str | Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _event_types(operator: str, events: str | Iterable[str]) -> tuple[EventType, ...]:
+def _event_types(
+    operator: str, events: str | Iterable[str], possible: tuple[EventType, ...]
+) -> tuple[EventType, ...]:
     given = cast("tuple[EventType, ...]", _names(events))
     for event in given:
-        if event not in EVENT_TYPES:
+        if event not in possible:
             raise DeclarationError(
-                f"operator {operator!r}: {event!r} is no event type; "
-                f"there are {', '.join(EVENT_TYPES)}"
+                f"operator {operator!r}: {event!r} is no event type here; "
+                f"there are {', '.join(possible)}"
             )
     return given

@@ -10,8 +10,11 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, Self
 
-EventType = Literal["insert", "update", "delete", "truncate"]
-EVENT_TYPES: Final[tuple[EventType, ...]] = ("insert", "update", "delete", "truncate")
+EventType = Literal["insert", "update", "delete", "truncate", "message"]
+ROW_EVENTS: Final[tuple[EventType, ...]] = ("insert", "update", "delete", "truncate")
+"""What can happen to a table."""
+MESSAGES: Final[tuple[EventType, ...]] = ("message",)
+EVENT_TYPES: Final = (*ROW_EVENTS, *MESSAGES)
 
 
 class _Unchanged(Enum):
@@ -105,7 +108,12 @@ class RowImages(NamedTuple):
 
 
 class Event:
-    """One row change. Values are decoded from the raw row when first looked at."""
+    """One row change. Values are decoded from the raw row when first looked at.
+
+    An event of type ``message`` is what ``pg_logical_emit_message`` wrote: its ``name`` is the
+    prefix, and its ``new_record`` holds ``prefix``, ``content`` (text, or bytes if it is none in
+    UTF-8) and ``transactional``. A message that was not has ``xid`` 0 and the time of its arrival.
+    """
 
     def __init__(
         self,
@@ -170,12 +178,30 @@ class Event:
         return {column: Change(old[column], new[column]) for column in changed}
 
     @property
+    def key(self) -> Mapping[str, Any]:
+        """The values of ``key_columns``: the row's key after an insert or update, else before."""
+        return self._key_in(self._images.new or self._images.old)
+
+    @property
+    def old_key(self) -> Mapping[str, Any]:
+        """The key before an update or delete, as far as the WAL holds it."""
+        return self._key_in(self._images.old)
+
+    @property
+    def key_changed(self) -> bool:
+        """Whether an update is known to have given the row another key."""
+        return not set(self.key_columns).isdisjoint(self.changes or ())
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """Columns whose value before this update or delete the WAL does not hold."""
         if self.type not in ("update", "delete"):
             return ()
         known = self._images.old or {}
         return tuple(column for column in self.source.columns if column not in known)
+
+    def _key_in(self, row: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        return {name: row[name] for name in self.key_columns if name in row} if row else {}
 
     @cached_property
     def _images(self) -> RowImages:
@@ -186,8 +212,13 @@ class Event:
 
 
 def entity_name(schema: str, table: str) -> str:
-    """Name a table as users do: ``comments`` means ``public.comments``."""
-    return table if schema == "public" and "." not in table else f"{schema}.{table}"
+    """Name a table as users do: ``comments`` means ``public.comments``.
+
+    What is in no schema, as a logical message, has its name alone.
+    """
+    if not schema or (schema == "public" and "." not in table):
+        return table
+    return f"{schema}.{table}"
 
 
 def split_entity(name: str) -> tuple[str, str]:

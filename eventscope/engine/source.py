@@ -25,7 +25,6 @@ from eventscope.replication.connection import (
     conninfo,
     one_line,
 )
-from eventscope.replication.pgoutput import RelationMessage, parse_relation
 from eventscope.replication.relations import Relation
 from eventscope.settings import Settings
 
@@ -150,31 +149,30 @@ class SourceDatabase:
         finally:
             creating.cancel()
 
-    async def describe(self, messages: Mapping[int, bytes]) -> dict[int, Relation]:
-        """Complete raw Relation messages, by version, with what the catalogs tell.
+    async def describe(self, descriptions: Mapping[int, bytes]) -> dict[int, Relation]:
+        """Complete what describes rows, by version, with what the catalogs tell.
 
         Raises:
             psycopg.OperationalError, Unreachable: they cannot be asked now.
         """
         described = {}
-        for version, raw in messages.items():
-            message = parse_relation(raw)
+        for version, description in descriptions.items():
             try:
                 try:
-                    relation = await self._described(message)
+                    relation = await self._described(description)
                 except psycopg.OperationalError:  # it may have died long ago, unnoticed
-                    relation = await self._described(message)
+                    relation = await self._described(description)
             except psycopg.OperationalError:
                 raise  # the rows come again when the catalogs can be asked
             except psycopg.Error as error:
-                _log.warning("types are not known", table=message.table, error=one_line(error))
-                relation = catalog.undescribed(self._settings.database, message)
+                relation = catalog.undescribed(self._settings.database, description)
+                _log.warning("types are not known", table=relation.entity, error=one_line(error))
             described[version] = relation
         return described
 
-    async def _described(self, message: RelationMessage) -> Relation:
+    async def _described(self, description: bytes) -> Relation:
         connection = await self._connected()
-        return await catalog.describe(connection, connection.info.dbname, message)
+        return await catalog.describe(connection, connection.info.dbname, description)
 
     async def _connected(self) -> Connection:
         """The connection for catalog queries, opened if need be."""

@@ -95,7 +95,7 @@ def _identifier(name: str) -> str:
 
 def _columns(event: Event) -> Iterator[ColumnDiff]:
     match event.type:
-        case "insert":
+        case "insert" | "message":
             yield from _whole_row(event, "+", event.new_record)
         case "delete":
             yield from _whole_row(event, "-", event.old_record)

@@ -16,6 +16,7 @@ SYMBOLS: Final[Mapping[EventType, str]] = {
     "update": "~",
     "delete": "-",
     "truncate": "∅",
+    "message": "»",
 }
 
 Role = Literal["name", "old", "new", "value", "sign"]
@@ -78,6 +79,8 @@ def changes_line(event: Event, width: int = 60) -> tuple[Part, ...]:
     """
     if event.type == "truncate":
         return (Part("all rows removed", "sign"),)
+    if event.type == "message":
+        return (Part(_cut(value_text(_row(event).get("content"), _LONG), width), "value"),)
     phrases, total = _update_phrases(event) if event.type == "update" else _row_phrases(event)
     if not phrases:
         return (Part("no column changed", "sign"),) if event.type == "update" else ()

@@ -42,7 +42,7 @@ def dirty_ids(operator: QueryOperator, events: Iterable[QueuedEvent]) -> Dirty:
     """
     dirty = Dirty()
     for queued in events:
-        entity = queued.relation.entity
+        entity = next(name for name in queued.relation.names if name in operator.ids)
         column = operator.ids[entity]
         ends_with = entity in operator.delete_with
         kind = queued.message[0]

@@ -271,7 +271,7 @@ class Runner:
         )
 
     def _follows(self, relation: Relation) -> bool:
-        return relation.entity in self.operator.entities
+        return any(name in self.operator.entities for name in relation.names)
 
     def _wants(self, queued: QueuedEvent) -> bool:
         return self._wants_kind(queued.relation, queued.message[0])

@@ -45,7 +45,7 @@ class Session:
         """Run a transaction that sees the given committed transactions.
 
         Args:
-            after: their ids, 32 bits each.
+            after: their ids, 32 bits each; 0 stands for none.
             pipelined: do not wait for the outcome of each statement; failures come at the end.
 
         Raises:
@@ -55,7 +55,7 @@ class Session:
         """
         connection = await self._opened()
         try:
-            for xid in after:
+            for xid in filter(None, after):
                 await self._fence.wait(connection, xid)
             pipeline = connection.pipeline() if pipelined else nullcontext()
             async with pipeline, connection.transaction():

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from eventscope.errors import EventScopeError
 from eventscope.event import Event, Lsn
 from eventscope.replication.assembly import Batch, Counts
+from eventscope.replication.pgoutput import Subject
 from eventscope.replication.relations import Relation, Transaction, event_of
 
 
@@ -78,8 +79,8 @@ class Queue(Protocol):
         """Every relation version that queued events are described by."""
 
     @property
-    def latest_versions(self) -> Mapping[int, tuple[int, bytes]]:
-        """The latest relation version of each table: its id and raw message, by oid."""
+    def latest_versions(self) -> Mapping[Subject, tuple[int, bytes]]:
+        """The latest relation version of each subject: its id and what describes it."""
 
     async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
         """Start the log at a checkpoint, or move it there if nothing lies between.

@@ -23,7 +23,7 @@ from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, QueuedEvent, QueueError
 from eventscope.queue.file_lock import FileLock
 from eventscope.replication.assembly import Batch, Counts
-from eventscope.replication.pgoutput import row_relation
+from eventscope.replication.pgoutput import Subject, subject
 from eventscope.replication.relations import Relation, Transaction
 
 APPLICATION_ID: Final = 0x65767363  # "evsc"
@@ -63,7 +63,7 @@ class SqliteQueue:
         self._checkpoint: Checkpoint | None = None
         self._last_seq = 0
         self._relations: dict[int, Relation] = {}
-        self._latest: dict[int, tuple[int, bytes]] = {}
+        self._latest: dict[Subject, tuple[int, bytes]] = {}
         self._closed = False
 
     @classmethod
@@ -103,8 +103,8 @@ class SqliteQueue:
         return self._relations
 
     @property
-    def latest_versions(self) -> Mapping[int, tuple[int, bytes]]:
-        """The latest relation version of each table."""
+    def latest_versions(self) -> Mapping[Subject, tuple[int, bytes]]:
+        """The latest relation version of each subject."""
         return self._latest
 
     async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
@@ -323,9 +323,9 @@ class SqliteQueue:
             raise RuntimeError("the queue has not begun")
         return self._checkpoint
 
-    def _know(self, version: int, message: bytes, relation: Relation) -> None:
+    def _know(self, version: int, description: bytes, relation: Relation) -> None:
         self._relations[version] = relation
-        self._latest[row_relation(message)] = (version, message)
+        self._latest[subject(description)] = (version, description)
 
     def _joined(self, rows: list[Any], transactions: Iterable[Any]) -> Iterable[QueuedEvent]:
         following = iter(transactions)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from eventscope.event import Lsn
 from eventscope.replication import pgoutput
-from eventscope.replication.pgoutput import Begin, ProtocolError
+from eventscope.replication.pgoutput import Begin, ProtocolError, Subject
 from eventscope.replication.relations import Transaction
+
+OWN_PREFIX: Final = "eventscope"
+"""The prefix of logical messages that are our own, and no events."""
 
 Row = tuple[int, int, bytes]
 """Sequence number, relation version, raw message."""
@@ -25,7 +30,7 @@ class Batch:
     """
 
     relations: dict[int, bytes] = field(default_factory=dict)
-    """New relation versions: raw Relation messages by version."""
+    """New relation versions: raw Relation messages, or what stands for them, by version."""
     rows: list[Row] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
@@ -47,7 +52,8 @@ class Assembler:
     Args:
         next_seq: the sequence number of the next row.
         stored: the end of the last transaction that is stored.
-        versions: the latest relation version of each table, as its id and raw message, by oid.
+        versions: the latest relation version of each table, as its id and raw message, by oid;
+            the same of logical messages, by prefix.
         next_version: the id of the next new relation version.
     """
 
@@ -56,7 +62,7 @@ class Assembler:
         *,
         next_seq: int,
         stored: Lsn,
-        versions: Mapping[int, tuple[int, bytes]],
+        versions: Mapping[Subject, tuple[int, bytes]],
         next_version: int,
     ) -> None:
         self._seq = next_seq
@@ -102,7 +108,9 @@ class Assembler:
             if not self._skipping:
                 for oid in pgoutput.parse_truncate(message).relations:
                     self._add(kind, oid, message)
-        elif kind not in (pgoutput.TYPE, pgoutput.ORIGIN, pgoutput.MESSAGE):
+        elif kind == pgoutput.MESSAGE:
+            self._add_message(message)
+        elif kind not in (pgoutput.TYPE, pgoutput.ORIGIN):
             raise ProtocolError(f"unknown message {chr(kind)!r}")
 
     def _open(self, begin: Begin) -> None:
@@ -113,10 +121,26 @@ class Assembler:
         self._first_seq = self._seq
         self._counts = {}
 
-    def _add(self, kind: int, oid: int, message: bytes) -> None:
-        version = self._versions.get(oid)
+    def _add_message(self, message: bytes) -> None:
+        """Take a logical message: part of a transaction, or one on its own."""
+        said = pgoutput.parse_message(message)
+        alone = self._begin is None
+        if said.prefix == OWN_PREFIX or (alone and said.lsn <= self._stored):
+            return
+        if alone:
+            if said.transactional:
+                raise ProtocolError("a transactional message outside of a transaction")
+            self._open(Begin(said.lsn, pgoutput.microseconds(time.time()), xid=0))
+        if not self._skipping:
+            self._describe(pgoutput.describing(said.prefix))
+            self._add(pgoutput.MESSAGE, said.prefix, message)
+        if alone:
+            self._close(said.lsn)
+
+    def _add(self, kind: int, subject: Subject, message: bytes) -> None:
+        version = self._versions.get(subject)
         if version is None or self._begin is None:
-            raise ProtocolError(f"a row of the undescribed table with oid {oid}")
+            raise ProtocolError(f"a row of the undescribed table with oid {subject}")
         counted = (version[0], kind)
         self._counts[counted] = self._counts.get(counted, 0) + 1
         batch = self._batch
@@ -147,10 +171,10 @@ class Assembler:
         for counted, count in self._counts.items():
             batch.counts[counted] = batch.counts.get(counted, 0) + count
 
-    def _describe(self, message: bytes) -> None:
-        oid = pgoutput.row_relation(message)
-        known = self._versions.get(oid)
-        if known is None or known[1] != message:
-            self._versions[oid] = (self._next_version, message)
-            self._batch.relations[self._next_version] = message
+    def _describe(self, description: bytes) -> None:
+        subject = pgoutput.subject(description)
+        known = self._versions.get(subject)
+        if known is None or known[1] != description:
+            self._versions[subject] = (self._next_version, description)
+            self._batch.relations[self._next_version] = description
             self._next_version += 1

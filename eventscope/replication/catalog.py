@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from eventscope.event import Lsn, entity_name, split_entity
+from eventscope.replication import pgoutput
 from eventscope.replication.connection import Connection
 from eventscope.replication.pgoutput import RelationMessage
 from eventscope.replication.relations import Column, Relation
@@ -42,6 +43,19 @@ SELECT attname FROM pg_index
 JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY ((indkey::int[])[:indnkeyatts - 1])
 WHERE indrelid = %s AND indisprimary
 ORDER BY array_position(indkey::int[], attnum::int)
+"""
+
+_ANCESTORS: Final = """
+WITH RECURSIVE above AS (
+    SELECT inhparent, 1 AS steps FROM pg_inherits WHERE inhrelid = %s
+    UNION
+    SELECT pg_inherits.inhparent, steps + 1
+    FROM above JOIN pg_inherits ON inhrelid = above.inhparent
+)
+SELECT nspname, relname
+FROM above JOIN pg_class ON pg_class.oid = inhparent
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+GROUP BY 1, 2 ORDER BY min(steps), 1, 2
 """
 
 _IDENTITY_COLUMNS: Final = """
@@ -163,8 +177,11 @@ async def partitions(connection: Connection, entity: str) -> list[str]:
     return found or [entity]
 
 
-async def describe(connection: Connection, database: str, message: RelationMessage) -> Relation:
-    """Complete a Relation message with type names and the primary key."""
+async def describe(connection: Connection, database: str, description: bytes) -> Relation:
+    """Complete what describes rows with what the catalogs tell of them."""
+    if description[0] == pgoutput.MESSAGE:
+        return Relation.of_messages(database, str(pgoutput.subject(description)))
+    message = pgoutput.parse_relation(description)
     oids = [column.type_oid for column in message.columns]
     typmods = [column.typmod for column in message.columns]
     cursor = await connection.execute(_TYPES, (oids, typmods))
@@ -175,11 +192,16 @@ async def describe(connection: Connection, database: str, message: RelationMessa
         "SELECT FROM pg_partitioned_table WHERE partrelid = %s", (message.oid,)
     )
     partitioned = await cursor.fetchone() is not None
-    return relation(database, message, types, primary_key, partitioned=partitioned)
+    cursor = await connection.execute(_ANCESTORS, (message.oid,))
+    ancestors = tuple(entity_name(schema, table) for schema, table in await cursor.fetchall())
+    return relation(
+        database, message, types, primary_key, partitioned=partitioned, ancestors=ancestors
+    )
 
 
-def undescribed(database: str, message: RelationMessage) -> Relation:
-    """A Relation message as far as it can be understood without the catalogs."""
+def undescribed(database: str, description: bytes) -> Relation:
+    """What describes rows, as far as it can be understood without the catalogs."""
+    message = pgoutput.parse_relation(description)
     known = psycopg.adapters.types
     types = [
         (info.name if info else str(column.type_oid), column.type_oid)
@@ -196,6 +218,7 @@ def relation(
     primary_key: tuple[str, ...],
     *,
     partitioned: bool = False,
+    ancestors: tuple[str, ...] = (),
 ) -> Relation:
     """Build a relation version from its message and its columns' type names and value types."""
     return Relation(
@@ -217,6 +240,7 @@ def relation(
         ),
         primary_key=primary_key,
         partitioned=partitioned,
+        ancestors=ancestors,
     )
 
 

@@ -29,7 +29,11 @@ EVENT_TYPE_OF: Final[dict[int, EventType]] = {
     UPDATE: "update",
     DELETE: "delete",
     TRUNCATE: "truncate",
+    MESSAGE: "message",
 }
+
+Subject = int | str
+"""A table's oid, or the prefix of logical messages."""
 
 _IMAGES_OF: Final = {INSERT: ("N",), UPDATE: ("N", "KN", "ON"), DELETE: ("K", "O")}
 """The row images that a message may hold, in their order."""
@@ -142,6 +146,11 @@ def timestamp(microseconds: int) -> datetime:
     return _POSTGRES_EPOCH + timedelta(microseconds=microseconds)
 
 
+def microseconds(seconds: float) -> int:
+    """Turn seconds since 1970-01-01 UTC into PostgreSQL's microseconds since 2000-01-01 UTC."""
+    return round((seconds - _POSTGRES_EPOCH.timestamp()) * 1_000_000)
+
+
 def parse_begin(message: bytes) -> Begin:
     """Read a Begin message."""
     try:
@@ -197,6 +206,18 @@ def parse_message(message: bytes) -> LogicalMessage:
     reader = _Reader(message)
     flags, lsn, prefix = reader.byte(), reader.int64(), reader.string()
     return LogicalMessage(bool(flags & 1), Lsn(lsn), prefix, reader.take(reader.uint32()))
+
+
+def subject(description: bytes) -> Subject:
+    """Tell what rows refer to a description by (see ``describing``)."""
+    if description[0] == MESSAGE:
+        return description[1:].decode()
+    return row_relation(description)
+
+
+def describing(prefix: str) -> bytes:
+    """Describe the logical messages of a prefix, as a Relation message does a table's rows."""
+    return bytes([MESSAGE]) + prefix.encode()
 
 
 def row_relation(message: bytes) -> int:

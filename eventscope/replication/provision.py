@@ -69,7 +69,6 @@ async def ensure_publication(connection: Connection, name: str, entities: Sequen
                 connection,
                 sql.SQL("ALTER PUBLICATION {} ADD TABLE {}").format(sql.Identifier(name), tables),
             )
-    await _check_partitions(connection, name, entities)
 
 
 async def unidentifiable(connection: Connection, name: str, entities: Sequence[str]) -> list[str]:
@@ -208,24 +207,6 @@ async def _unpublished(connection: Connection, name: str, entities: Sequence[str
         (name, name),
     )
     return [entity for entity in entities if entity not in published]
-
-
-async def _check_partitions(connection: Connection, name: str, entities: Sequence[str]) -> None:
-    """Check that rows of a partitioned table come under its own name."""
-    partitioned = await _names(
-        connection,
-        "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-        " WHERE relkind = 'p' AND EXISTS"
-        " (SELECT FROM pg_publication WHERE pubname = %s AND NOT pubviaroot)",
-        (name,),
-    )
-    for entity in entities:
-        if entity in partitioned:
-            mend = sql.SQL("ALTER PUBLICATION {} SET (publish_via_partition_root = true)")
-            raise SourceError(
-                f"publication {name} publishes the partitions of {entity} under their own names:"
-                f" run {mend.format(sql.Identifier(name)).as_string(connection)}"
-            )
 
 
 async def _names(connection: Connection, query: LiteralString, values: Sequence[str]) -> set[str]:

@@ -23,7 +23,7 @@ from psycopg.types.string import TextLoader
 import eventscope
 from eventscope.event import UNCHANGED, Event, EventId, Lsn, RowImages, Source, entity_name
 from eventscope.replication import pgoutput
-from eventscope.replication.pgoutput import MISSING, Missing, Tuple
+from eventscope.replication.pgoutput import MISSING, LogicalMessage, Missing, Tuple
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,25 @@ class Relation:
     """Whether its rows lie in partitions, each with a replica identity of its own, while its
     messages tell of the table's."""
 
+    ancestors: tuple[str, ...] = ()
+    """The tables that it is a partition of or inherits from, nearest first: its rows are theirs."""
+
+    @classmethod
+    def of_messages(cls, database: str, prefix: str) -> Relation:
+        """What describes the logical messages of a prefix."""
+        types = {"prefix": ("text", 25), "content": ("bytea", 17), "transactional": ("bool", 16)}
+        columns = (Column(name, oid, -1, False, type_, oid) for name, (type_, oid) in types.items())
+        return cls(database, 0, "", prefix, "n", tuple(columns), ())
+
     @cached_property
     def entity(self) -> str:
-        """The table's name as users write it."""
+        """The table's name as users write it, or the prefix of its messages."""
         return entity_name(self.schema, self.table)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every name under which somebody may follow it."""
+        return (self.entity, *self.ancestors)
 
     @cached_property
     def source(self) -> Source:
@@ -169,6 +184,8 @@ def _holds(relation: Relation, image: Tuple, position: int) -> bool:
 def _load(relation: Relation, message: bytes) -> RowImages:
     if message[0] == pgoutput.TRUNCATE:
         return RowImages(None, None, False, ())
+    if message[0] == pgoutput.MESSAGE:
+        return RowImages(_said(pgoutput.parse_message(message)), None, False, ())
     new, old = _images(relation, message)
     changed: tuple[str, ...] = ()
     if new is not None and old is not None:
@@ -184,6 +201,19 @@ def _load(relation: Relation, message: bytes) -> RowImages:
         and (old.kind == "K" or (relation.partitioned and None in old.values)),
         changed=changed,
     )
+
+
+def _said(message: LogicalMessage) -> dict[str, Any]:
+    """A logical message as a row; its content is text for who wrote text."""
+    try:
+        content: str | bytes = message.content.decode()
+    except UnicodeDecodeError:
+        content = message.content
+    return {
+        "prefix": message.prefix,
+        "content": content,
+        "transactional": message.transactional,
+    }
 
 
 def _record(relation: Relation, image: Tuple) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from psycopg import pq, sql
 from psycopg.generators import execute
 
 from eventscope.event import Lsn
+from eventscope.replication import pgoutput
 from eventscope.replication.assembly import Assembler
 
 _HEADER: Final = 25  # of XLogData: kind, start, end, time of sending
 _KEEPALIVE = struct.Struct(">qqB")
 _STATUS = struct.Struct(">cqqqqB")
-_POSTGRES_EPOCH_SECONDS: Final = 946_684_800
 
 HIGH_WATER: Final = 4 * 1024 * 1024
 """Bytes waiting to be stored at which the stream stops reading."""
@@ -80,7 +80,7 @@ class Stream:
         names = sql.Identifier(publication).as_string(connection).replace("'", "''")
         command = (
             f"START_REPLICATION SLOT {sql.Identifier(slot).as_string(connection)} LOGICAL {start}"
-            f" (proto_version '1', publication_names '{names}')"
+            f" (proto_version '1', publication_names '{names}', messages 'true')"
         )
         connection.pgconn.send_query(command.encode())
         result = (await connection.wait(execute(connection.pgconn)))[-1]
@@ -123,7 +123,7 @@ class Stream:
         """
         if self._closed or self._error is not None:
             return
-        now = int((time.time() - _POSTGRES_EPOCH_SECONDS) * 1_000_000)
+        now = pgoutput.microseconds(time.time())
         try:
             self._pgconn.put_copy_data(_STATUS.pack(b"r", lsn, lsn, lsn, now, ask))
         except psycopg.Error as error:

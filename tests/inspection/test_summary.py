@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventscope.event import UNCHANGED, Event
+from eventscope.event import EVENT_TYPES, UNCHANGED, Event
 from eventscope.inspection.summary import (
     SYMBOLS,
     changes_text,
@@ -90,7 +90,8 @@ def test_tables_are_named_as_users_do() -> None:
 
 
 def test_every_type_has_a_symbol_of_its_own() -> None:
-    assert len(set(SYMBOLS.values())) == 4
+    assert len(set(SYMBOLS.values())) == len(SYMBOLS)
+    assert SYMBOLS.keys() == set(EVENT_TYPES)
 
 
 def test_nothing_foreign_gets_through() -> None:

@@ -8,7 +8,7 @@ from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin
 from eventscope.replication.assembly import Batch, Counts
 from eventscope.replication.catalog import undescribed
-from eventscope.replication.pgoutput import ColumnMessage, parse_relation
+from eventscope.replication.pgoutput import ColumnMessage
 from eventscope.replication.relations import Relation, Transaction
 from tests.replication import encoder
 
@@ -39,7 +39,7 @@ class Writer:
             [ColumnMessage(column, 25, -1, n == 0) for n, column in enumerate(columns or ["id"])],
         )
         self.batch.relations[self._version] = raw
-        self.relations[self._version] = undescribed("blog", parse_relation(raw))
+        self.relations[self._version] = undescribed("blog", raw)
         return self._version
 
     def rows(self, version: int, *ids: str, kind: bytes = b"I", size: int = 0) -> Writer:

@@ -17,7 +17,6 @@ from eventscope.replication.connection import (
     connect_for_replication,
     conninfo,
 )
-from eventscope.replication.pgoutput import parse_relation
 from eventscope.replication.relations import Relation, event_of
 from eventscope.replication.stream import Stream
 from eventscope.settings import Settings
@@ -66,9 +65,7 @@ class Reading:
         self.batches.append(batch)
         for version, raw in batch.relations.items():
             database = self._source.info.dbname
-            self.relations[version] = await catalog.describe(
-                self._source, database, parse_relation(raw)
-            )
+            self.relations[version] = await catalog.describe(self._source, database, raw)
         self._rows |= {seq: (version, message) for seq, version, message in batch.rows}
         for transaction in batch.transactions:
             for seq in range(transaction.first_seq, transaction.last_seq + 1):

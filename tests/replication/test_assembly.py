@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from eventscope.event import Lsn
 from eventscope.replication.assembly import Assembler, Batch
-from eventscope.replication.pgoutput import DELETE, INSERT, TRUNCATE, ColumnMessage, ProtocolError
+from eventscope.replication.pgoutput import (
+    DELETE,
+    INSERT,
+    TRUNCATE,
+    ColumnMessage,
+    ProtocolError,
+    describing,
+)
 from tests.replication import encoder
 
 POSTS, COMMENTS = 100, 200
@@ -165,11 +172,33 @@ def test_messages_without_rows_are_passed_over():
             encoder.origin(1, "elsewhere"),
             encoder.type_(9, "public", "mood"),
             POSTS_TABLE,
-            encoder.logical_message(True, 1, "app", b"hello"),
+            encoder.logical_message(True, 1, "eventscope", b""),
             an_insert(),
         ),
+        encoder.logical_message(False, 300, "eventscope", b""),
     )
-    assert len(batch.rows) == 1
+    assert len(batch.rows) == len(batch.transactions) == 1
+
+
+def test_a_logical_message_is_a_row_described_by_its_prefix():
+    said = encoder.logical_message(True, 1, "app", b"hello")
+    batch = feed(an_assembler(), *a_transaction(100, POSTS_TABLE, said, an_insert(), said))
+    assert batch.relations == {1: POSTS_TABLE, 2: describing("app")}
+    assert [version for _, version, _ in batch.rows] == [2, 1, 2]
+
+
+def test_a_message_outside_of_a_transaction_is_one_of_its_own():
+    said = encoder.logical_message(False, 300, "app", b"hello")
+    (alone,) = feed(an_assembler(), said).transactions
+    assert (alone.end_lsn, alone.commit_lsn, alone.xid) == (300, 300, 0)
+    assert (alone.first_seq, alone.last_seq) == (1, 1)
+
+
+def test_a_message_that_was_stored_is_skipped():
+    assembler = an_assembler()
+    first = encoder.logical_message(False, 300, "app", b"hello")
+    batch = feed(assembler, first, first, encoder.logical_message(False, 301, "app", b""))
+    assert [transaction.end_lsn for transaction in batch.transactions] == [300, 301]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +210,7 @@ def test_messages_without_rows_are_passed_over():
         [encoder.begin(1), encoder.truncate([POSTS])],
         [encoder.begin(1), encoder.begin(2)],
         [encoder.commit(1, 2)],
+        [encoder.logical_message(True, 1, "app", b"")],
         [b"S1234"],
         [b""],
         [b"I\0"],

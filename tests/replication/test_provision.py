@@ -166,18 +166,6 @@ async def test_a_partitioned_table_is_one_table(connection, settings):
         assert engine.ring.get(0).name == "log"
 
 
-async def test_a_publication_of_partitions_alone_says_what_mends_it(connection):
-    await connection.execute(
-        "CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id);"
-        "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10);"
-        "CREATE PUBLICATION events FOR TABLE log;"
-        "CREATE PUBLICATION rooted FOR TABLE log WITH (publish_via_partition_root = true)"
-    )
-    await provision.ensure_publication(connection, "rooted", ["log"])
-    with pytest.raises(SourceError, match="SET \\(publish_via_partition_root = true\\)"):
-        await provision.ensure_publication(connection, "events", ["log"])
-
-
 @pytest.mark.parametrize(
     ("identity", "columns"),
     [

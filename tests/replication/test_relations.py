@@ -6,7 +6,7 @@ import pytest
 
 from eventscope.event import UNCHANGED, Change, Lsn
 from eventscope.replication.catalog import undescribed
-from eventscope.replication.pgoutput import MISSING, ColumnMessage, parse_relation
+from eventscope.replication.pgoutput import MISSING, ColumnMessage
 from eventscope.replication.relations import Relation, Transaction, event_of, texts
 from tests.replication import encoder
 from tests.replication.reading import reading
@@ -227,7 +227,7 @@ TRANSACTION = Transaction(1, 1, Lsn(20), Lsn(10), 7, 0)
 
 
 def a_relation(identity: str = "d", columns: list[ColumnMessage] = COLUMNS) -> Relation:
-    return undescribed("db", parse_relation(encoder.relation(5, "public", "t", identity, columns)))
+    return undescribed("db", encoder.relation(5, "public", "t", identity, columns))
 
 
 @pytest.mark.parametrize(

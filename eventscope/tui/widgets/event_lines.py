@@ -23,7 +23,8 @@ def event_lines(event: Event, width: int) -> list[Content]:
 
 def _header(event: Event, width: int) -> Iterator[Content]:
     source = event.source
-    table = f"{safe_text(source.schema, 64)}.{safe_text(source.table, 64)}"
+    schema = f"{safe_text(source.schema, 64)}." if source.schema else ""
+    table = schema + safe_text(source.table, 64)
     title = Content.assemble(
         (f"{event.type.upper()} ", "bold"), (table, "bold $primary"), f"  {named_key(event)}"
     )

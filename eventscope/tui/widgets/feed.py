@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, get_args
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,10 +21,7 @@ from eventscope.tui.cells import fit
 from eventscope.tui.widgets.feed_columns import Role, feed_cells
 from eventscope.tui.widgets.feed_window import FeedWindow
 
-_ROLES: Final[tuple[Role, ...]] = (
-    "time", "insert", "update", "delete", "truncate", "table", "key", "name", "old", "new", "value",
-    "sign", "xid",
-)  # fmt: skip
+_ROLES: Final[tuple[Role, ...]] = get_args(Role)
 _CACHED_ROWS: Final = 1_000
 
 

@@ -10,8 +10,8 @@ from eventscope.inspection.summary import SYMBOLS, changes_line, key_text, table
 from eventscope.tui.cells import fit
 
 Role = Literal[
-    "time", "insert", "update", "delete", "truncate", "table", "key", "name", "old", "new", "value",
-    "sign", "xid",
+    "time", "insert", "update", "delete", "truncate", "message", "table", "key", "name", "old",
+    "new", "value", "sign", "xid",
 ]  # fmt: skip
 """What a stretch of a row is; each has a component class ``feed--<role>``."""
 
