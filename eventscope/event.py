@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -17,8 +18,13 @@ MESSAGES: Final[tuple[EventType, ...]] = ("message",)
 EVENT_TYPES: Final = (*ROW_EVENTS, *MESSAGES)
 
 
+Form = Literal["python", "text", "json"]
+"""How a row's values are said: as Python's where those are exact, else as PostgreSQL's text; all
+as PostgreSQL's text; or as what msgspec writes as JSON."""
+
+
 class _Unchanged(Enum):
-    UNCHANGED = "unchanged"
+    UNCHANGED = "UNCHANGED"
 
     def __repr__(self) -> str:
         return "UNCHANGED"
@@ -125,7 +131,7 @@ class Event:
         lsn: Lsn,
         xid: int,
         key: tuple[str, ...],
-        load: Callable[[], RowImages],
+        load: Callable[[Form], RowImages],
     ) -> None:
         self.id = id
         self.type: EventType = type
@@ -138,6 +144,14 @@ class Event:
         self.key_columns = key
         """The columns that tell one row from another: the primary key, else the identity."""
         self._load = load
+        self._form: Form = "python"
+
+    def in_form(self, form: Form) -> Self:
+        """The same event, its values said in another form."""
+        event = copy(self)
+        event._form = form
+        event.__dict__.pop("_images", None)
+        return event
 
     @property
     def name(self) -> str:
@@ -205,7 +219,7 @@ class Event:
 
     @cached_property
     def _images(self) -> RowImages:
-        return self._load()
+        return self._load(self._form)
 
     def __repr__(self) -> str:
         return f"<Event {self.id} {self.type} {self.name}>"

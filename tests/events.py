@@ -83,5 +83,5 @@ def an_event(
         lsn=Lsn(lsn),
         xid=xid,
         key=tuple(key),
-        load=lambda: images,
+        load=lambda form: images,
     )

@@ -8,6 +8,7 @@ from eventscope.event import (
     UNCHANGED,
     Change,
     EventId,
+    Form,
     Lsn,
     RowImages,
     entity_name,
@@ -58,8 +59,8 @@ def test_unchanged_is_false_and_names_itself():
 def test_values_are_not_decoded_before_somebody_looks():
     looked = []
 
-    def load() -> RowImages:
-        looked.append(1)
+    def load(form: Form) -> RowImages:
+        looked.append(form)
         return RowImages({"id": 1}, None, False, ())
 
     event = an_event("insert", "posts", RowImages(None, None, False, ()), columns=COLUMNS)
@@ -73,7 +74,22 @@ def test_values_are_not_decoded_before_somebody_looks():
     assert "insert posts" in repr(event)
     assert looked == []
     assert event.new_record == event.new_record == {"id": 1}
-    assert looked == [1]
+    assert looked == ["python"]
+
+
+def test_an_event_in_another_form_is_the_same_event_with_its_values_said_otherwise():
+    says = {
+        "python": RowImages({"id": 2}, {"id": 1}, False, ("id",)),
+        "text": RowImages({"id": "2"}, {"id": "1"}, False, ("id",)),
+    }
+    event = an_update(says["python"])
+    event._load = says.__getitem__
+    assert event.new_record == {"id": 2}
+    other = event.in_form("text")
+    assert (other.id, other.type, other.source) == (event.id, event.type, event.source)
+    assert (other.new_record, other.previous) == ({"id": "2"}, {"id": "1"})
+    assert other.changes == {"id": Change("1", "2")}
+    assert event.new_record == other.in_form("python").new_record == {"id": 2}
 
 
 def test_an_insert_has_a_new_row_alone():

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import psycopg
 from psycopg import sql
 
 from eventscope.event import Lsn, entity_name, split_entity
-from eventscope.replication import pgoutput
+from eventscope.replication import pgoutput, values
 from eventscope.replication.connection import Connection
 from eventscope.replication.pgoutput import RelationMessage
 from eventscope.replication.relations import Column, Relation
@@ -20,21 +19,33 @@ from eventscope.replication.relations import Column, Relation
 _TYPES: Final = """
 WITH RECURSIVE given AS (
     SELECT * FROM unnest(%s::oid[], %s::int[]) WITH ORDINALITY AS g(oid, typmod, place)
-), walk AS (
-    SELECT place, oid FROM given
+), types AS NOT MATERIALIZED (
+    SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typbasetype, t.typdelim,
+           e.oid AS element
+    FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
+), walk AS ( -- from a domain to its base type, and once from an array to its elements
+    SELECT place, oid, false AS in_array, 0 AS depth FROM given
     UNION ALL
-    SELECT walk.place, pg_type.typbasetype
-    FROM walk JOIN pg_type ON pg_type.oid = walk.oid WHERE pg_type.typtype = 'd'
+    SELECT place, CASE typtype WHEN 'd' THEN typbasetype ELSE element END,
+           in_array OR typtype <> 'd', depth + 1
+    FROM walk JOIN types USING (oid) WHERE typtype = 'd' OR element IS NOT NULL AND NOT in_array
+), base AS (
+    SELECT DISTINCT ON (place) place, oid, in_array, typdelim
+    FROM walk JOIN types USING (oid) ORDER BY place, depth DESC
 )
-SELECT format_type(given.oid, given.typmod),
-       CASE WHEN base.typtype = 'e' THEN 'text'::regtype
-            WHEN base.typcategory = 'A' AND element.typtype = 'e' THEN 'text[]'::regtype
-            ELSE coalesce(base.oid, given.oid) END::oid
+SELECT CASE WHEN named.typtype = 'd' OR nspname NOT IN ('pg_catalog', 'public')
+            THEN nspname || '.' ELSE '' END
+       || named.typname
+       || substr(regexp_replace(format_type(named.oid, given.typmod), zone, ''),
+                 1 + length(regexp_replace(format_type(named.oid, NULL), zone, '')))
+       || CASE WHEN types.element IS NULL THEN '' ELSE '[]' END,
+       base.oid, base.in_array, base.typdelim
 FROM given
-LEFT JOIN (
-    walk JOIN pg_type base ON base.oid = walk.oid AND base.typtype <> 'd'
-) USING (place) -- a type may be gone since
-LEFT JOIN pg_type element ON element.oid = base.typelem
+CROSS JOIN (VALUES (' with(out)? time zone$')) AS z(zone)
+LEFT JOIN base USING (place) -- a type may be gone since
+LEFT JOIN types ON types.oid = given.oid
+LEFT JOIN types named ON named.oid = coalesce(types.element, types.oid)
+LEFT JOIN pg_namespace ON pg_namespace.oid = named.typnamespace
 ORDER BY place
 """
 
@@ -185,7 +196,12 @@ async def describe(connection: Connection, database: str, description: bytes) ->
     oids = [column.type_oid for column in message.columns]
     typmods = [column.typmod for column in message.columns]
     cursor = await connection.execute(_TYPES, (oids, typmods))
-    types = await cursor.fetchall()
+    types = [
+        (name or str(oid), values.built_in(base or oid, in_array=in_array, delimiter=delimiter))
+        for oid, (name, base, in_array, delimiter) in zip(
+            oids, await cursor.fetchall(), strict=True
+        )
+    ]
     cursor = await connection.execute(_PRIMARY_KEY, (message.oid,))
     primary_key = tuple(name for (name,) in await cursor.fetchall())
     cursor = await connection.execute(
@@ -202,11 +218,9 @@ async def describe(connection: Connection, database: str, description: bytes) ->
 def undescribed(database: str, description: bytes) -> Relation:
     """What describes rows, as far as it can be understood without the catalogs."""
     message = pgoutput.parse_relation(description)
-    known = psycopg.adapters.types
     types = [
-        (info.name if info else str(column.type_oid), column.type_oid)
+        (values.name(column.type_oid), values.built_in(column.type_oid))
         for column in message.columns
-        for info in [known.get(column.type_oid)]
     ]
     return relation(database, message, types, ())
 

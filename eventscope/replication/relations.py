@@ -6,24 +6,14 @@ that describes them, so they stay readable when the table changes.
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-import psycopg
-from psycopg.adapt import AdaptersMap, Transformer
-from psycopg.pq import Format
-from psycopg.types.json import set_json_loads
-from psycopg.types.string import TextLoader
-
 import eventscope
-from eventscope.event import UNCHANGED, Event, EventId, Lsn, RowImages, Source, entity_name
-from eventscope.replication import pgoutput
-from eventscope.replication.pgoutput import MISSING, LogicalMessage, Missing, Tuple
+from eventscope.event import UNCHANGED, Event, EventId, Form, Lsn, RowImages, Source, entity_name
+from eventscope.replication import pgoutput, values
+from eventscope.replication.pgoutput import MISSING, LogicalMessage, Missing, ProtocolError, Tuple
 
 
 @dataclass(frozen=True)
@@ -35,9 +25,9 @@ class Column:
     typmod: int
     in_identity: bool
     type_name: str
-    """As the catalog spells it: ``numeric(10,2)``, ``mood``, ``uuid[]``."""
+    """As the catalog spells it: ``numeric(10,2)``, ``mood``, ``public.posint``, ``uuid[]``."""
     value_oid: int
-    """The type whose text form its values have: a domain's base, text for an enum."""
+    """The type that reads its values: a domain's base, text[] for an array of an enum."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +52,10 @@ class Relation:
     @classmethod
     def of_messages(cls, database: str, prefix: str) -> Relation:
         """What describes the logical messages of a prefix."""
-        types = {"prefix": ("text", 25), "content": ("bytea", 17), "transactional": ("bool", 16)}
-        columns = (Column(name, oid, -1, False, type_, oid) for name, (type_, oid) in types.items())
+        types = {"prefix": values.TEXT, "content": values.BYTEA, "transactional": values.BOOL}
+        columns = (
+            Column(name, oid, -1, False, values.name(oid), oid) for name, oid in types.items()
+        )
         return cls(database, 0, "", prefix, "n", tuple(columns), ())
 
     @cached_property
@@ -150,6 +142,12 @@ Text = bytes | None | Missing
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)
+    for image in (new, old):
+        if image is not None and len(image.values) != len(relation.columns):
+            raise ProtocolError(
+                f"{len(image.values)} values for the {len(relation.columns)} columns"
+                f" of table {relation.entity}"
+            )
     if new is not None and old is not None and MISSING in new.values:
         values = (
             old.values[position] if value is MISSING and _holds(relation, old, position) else value
@@ -181,11 +179,11 @@ def _holds(relation: Relation, image: Tuple, position: int) -> bool:
     return image.kind != "K" or relation.columns[position].in_identity
 
 
-def _load(relation: Relation, message: bytes) -> RowImages:
+def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
     if message[0] == pgoutput.TRUNCATE:
         return RowImages(None, None, False, ())
     if message[0] == pgoutput.MESSAGE:
-        return RowImages(_said(pgoutput.parse_message(message)), None, False, ())
+        return RowImages(_said(pgoutput.parse_message(message), form), None, False, ())
     new, old = _images(relation, message)
     changed: tuple[str, ...] = ()
     if new is not None and old is not None:
@@ -195,93 +193,36 @@ def _load(relation: Relation, message: bytes) -> RowImages:
             if _holds(relation, old, position) and new.values[position] != old.values[position]
         )
     return RowImages(
-        new=None if new is None else _record(relation, new),
-        old=None if old is None else _record(relation, old),
+        new=None if new is None else _record(relation, new, form),
+        old=None if old is None else _record(relation, old, form),
         old_is_key=old is not None
         and (old.kind == "K" or (relation.partitioned and None in old.values)),
         changed=changed,
     )
 
 
-def _said(message: LogicalMessage) -> dict[str, Any]:
+def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
     """A logical message as a row; its content is text for who wrote text."""
+    read = values.reader(form)
     try:
-        content: str | bytes = message.content.decode()
+        content: Any = message.content.decode()
     except UnicodeDecodeError:
-        content = message.content
+        content = read(values.BYTEA, rb"\x" + message.content.hex().encode())
     return {
         "prefix": message.prefix,
         "content": content,
-        "transactional": message.transactional,
+        "transactional": read(values.BOOL, b"t" if message.transactional else b"f"),
     }
 
 
-def _record(relation: Relation, image: Tuple) -> dict[str, Any]:
+def _record(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
+    read = values.reader(form)
     return {
-        column.name: _value(column.value_oid, image.values[position])
-        for position, column in enumerate(relation.columns)
+        column.name: None
+        if text is None
+        else UNCHANGED
+        if isinstance(text, Missing)
+        else read(column.value_oid, text)
+        for position, (column, text) in enumerate(zip(relation.columns, image.values, strict=True))
         if _holds(relation, image, position)
     }
-
-
-def _value(oid: int, text: Text) -> Any:
-    if text is None:
-        return None
-    if isinstance(text, Missing):
-        return UNCHANGED
-    try:
-        return _loader(oid)(text)
-    except Exception:  # whatever a loader cannot say in Python stays as PostgreSQL said it
-        return text.decode("utf-8", "replace")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object as a dict; raises ValueError where that would lose a repeated key."""
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a key is repeated")
-    return members
-
-
-class _Context:
-    """The adaptation context of decoding: psycopg's types, exact, without a connection."""
-
-    connection = None
-
-    def __init__(self) -> None:
-        self.adapters = AdaptersMap(psycopg.adapters)
-        # a timedelta tells neither a month from 30 days nor a day from 24 hours
-        self.adapters.register_loader("interval", TextLoader)
-        loads = partial(json.loads, parse_float=Decimal, object_pairs_hook=_object)
-        set_json_loads(loads, self)
-
-
-_context = _Context()
-_of_thread = threading.local()
-
-
-def _loader(oid: int) -> Callable[[bytes], Any]:
-    """The loader of a type. psycopg's loaders keep state, so each thread has its own."""
-    loaders: dict[int, Callable[[bytes], Any]] | None = getattr(_of_thread, "loaders", None)
-    if loaders is None:
-        loaders = _of_thread.loaders = {}
-        _of_thread.transformer = Transformer(_context)
-    loader = loaders.get(oid)
-    if loader is None:
-        loader = _of_thread.transformer.get_loader(oid, Format.TEXT).load
-        info = psycopg.adapters.types.get(oid)
-        if info is not None and info.array_oid == oid:
-            loader = _exact_array(loader)
-        loaders[oid] = loader
-    return loader
-
-
-def _exact_array(load: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Refuse arrays whose bounds a list cannot hold: ``[0:1]={a,b}``."""
-
-    def load_exactly(text: bytes) -> Any:
-        if text.startswith(b"["):
-            raise ValueError("the array does not start at 1")
-        return load(text)
-
-    return load_exactly

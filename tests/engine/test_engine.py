@@ -376,7 +376,7 @@ async def test_types_are_known_though_the_idle_catalog_connection_was_cut(
         await until(lambda: app.events)
     [event] = app.events
     assert event.source.columns == {
-        "id": "integer", "text": "text", "mood": "mood", "small": "small",
+        "id": "int4", "text": "text", "mood": "mood", "small": "public.small",
     }  # fmt: skip
     assert event.new_record == {"id": 1, "text": "x", "mood": "good", "small": 7}
     assert event.key_columns == ("id",)

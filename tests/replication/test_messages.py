@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from eventscope.app import EventScope
 from eventscope.engine import Engine
 from eventscope.event import EventId, Lsn
+from eventscope.inspection.json_line import json_line
 from tests.replication.reading import reading
 
 
@@ -45,6 +47,18 @@ async def test_a_message_in_a_transaction_has_its_place_among_the_rows(notes, co
     assert (message.xid, message.timestamp) == (first.xid, first.timestamp)
     assert message.changes is None
     assert message.old_record is None
+
+
+async def test_a_message_can_be_said_as_text_and_as_json(notes, connection, settings):
+    async with reading(settings, ["notes"]) as stream:
+        await emit(connection, True, "audit", '{"by": "ann"}')
+        await emit(connection, True, "audit", b"\xff\x00")
+        messages = await stream.catch_up()
+    contents = ['{"by": "ann"}', r"\xff00"]
+    for message, content in zip(messages, contents, strict=True):
+        said = {"prefix": "audit", "content": content, "transactional": "t"}
+        assert message.in_form("text").new_record == said
+        assert json.loads(json_line(message))["new_record"] == said | {"transactional": True}
 
 
 async def test_a_message_outside_of_a_transaction_comes_at_once(notes, connection, settings):

@@ -9,10 +9,12 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from eventscope.event import Change
+from eventscope.inspection.json_line import json_line
 from tests.replication.reading import reading
 
 PLUS_5_30 = timezone(timedelta(hours=5, minutes=30))
@@ -76,6 +78,8 @@ LOADED: list[tuple[str, str, Any]] = [
     ("very_positive", "5", 5),
     ("percents", "'{1.5,2}'", [Decimal("1.5"), Decimal("2")]),
     ("a_mood", "'sad'", "sad"),
+    ("positive[]", "'{1,2}'", [1, 2]),
+    ("pair[]", "ARRAY[ROW(1, 'a b')::pair, NULL]", ['(1,"a b")', None]),
 ]  # fmt: skip
 
 KEPT_AS_TEXT: list[tuple[str, str, str]] = [
@@ -102,7 +106,6 @@ KEPT_AS_TEXT: list[tuple[str, str, str]] = [
     ("macaddr8", "'08:00:2b:01:02:03:04:05'", "08:00:2b:01:02:03:04:05"),
     ("tsvector", "'cat rat'", "'cat' 'rat'"),
     ("pair", "ROW(1, 'a b')", '(1,"a b")'),
-    ("positive[]", "'{1,2}'", "{1,2}"),
     ("regclass", "'pg_class'", "pg_class"),
 ]  # fmt: skip
 
@@ -137,15 +140,91 @@ async def test_every_value_reaches_python_exactly_or_as_its_text(connection, set
     assert set(empty.new_record.values()) == {2, None}
 
 
+SAID_IN_JSON: list[tuple[str, str, str]] = [
+    ("bigint", "-9223372036854775808", "-9223372036854775808"),
+    ("numeric(20,10)", "1.1", "1.1000000000"),
+    ("numeric[]", "'{1.10,NaN,-Infinity,NULL}'", '[1.10,"NaN","-Infinity",null]'),
+    ("real", "1e20", "1e+20"),
+    ("boolean[]", "'{{t},{f}}'", "[[true],[false]]"),
+    ("json", 'E\'{"a":\\n 1e400, "a": null}\'', '{"a":  1e400, "a": null}'),
+    ("jsonb", "'null'", "null"),
+    ("bytea", "'\\x00ff'", r'"\\x00ff"'),
+    ("timestamp", "'2024-02-29 12:34:56.789012'", '"2024-02-29T12:34:56.789012"'),
+    ("timestamptz", "'2024-02-29 12:34:56+05:30'", '"2024-02-29T07:04:56+00:00"'),
+    ("date[]", "'{2024-02-29,infinity}'", '["2024-02-29","infinity"]'),
+    ("time", "'24:00'", '"24:00:00"'),
+    ("integer[]", "'[0:1]={1,2}'", '"[0:1]={1,2}"'),
+    ("mood[]", "'{sad}'", '["sad"]'),
+    ("percents", "'{1.50}'", "[1.50]"),
+    ("positive[]", "'{1,2}'", "[1,2]"),
+    ("pair[]", "ARRAY[ROW(1, 'a b')::pair]", r'["(1,\"a b\")"]'),
+    ("box[]", "'{(1,1),(0,0);(2,2),(0,0)}'", '["(1,1),(0,0)","(2,2),(0,0)"]'),
+    ("int4range", "'[1,5)'", '"[1,5)"'),
+]
+
+
+async def test_every_value_reaches_json_with_all_that_json_can_say(connection, settings):
+    await connection.execute(TYPES)
+    columns = ", ".join(f"c{n} {type_}" for n, (type_, _, _) in enumerate(SAID_IN_JSON))
+    await connection.execute(f"CREATE TABLE things (id int PRIMARY KEY, {columns})")
+    async with reading(settings, ["things"]) as stream:
+        values = ", ".join(value for _, value, _ in SAID_IN_JSON)
+        await connection.execute(f"INSERT INTO things VALUES (1, {values})")
+        (event,) = await stream.catch_up()
+    row = msgspec.json.decode(json_line(event), type=dict[str, msgspec.Raw])["new_record"]
+    found = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
+    for n, (type_, literal, wanted) in enumerate(SAID_IN_JSON):
+        assert (type_, literal, bytes(found[f"c{n}"]).decode()) == (type_, literal, wanted)
+
+
+NAMED = {
+    "int": "int4",
+    "varchar(20)": "varchar(20)",
+    "character varying(5)[]": "varchar(5)[]",
+    "char(5)": "bpchar(5)",
+    "bpchar": "bpchar",
+    "numeric(10,2)": "numeric(10,2)",
+    "numeric(3,-2)[]": "numeric(3,-2)[]",
+    "timestamp(0)": "timestamp(0)",
+    "timestamptz(3)": "timestamptz(3)",
+    "time(3)[]": "time(3)[]",
+    "timetz(2)": "timetz(2)",
+    "time": "time",
+    "interval": "interval",
+    "interval(3)": "interval(3)",
+    "interval second(3)": "interval second(3)",
+    "interval day to second(2)[]": "interval day to second(2)[]",
+    "bit": "bit(1)",
+    "bit varying(5)": "varbit(5)",
+    "bit varying": "varbit",
+    "double precision": "float8",
+    "int2vector": "int2vector",
+    "mood": "mood",
+    "mood[]": "mood[]",
+    "audit.mood": "audit.mood",
+    "audit.mood[]": "audit.mood[]",
+    'audit."My type"': "audit.My type",
+    "positive": "public.positive",
+    "very_positive[]": "public.very_positive[]",
+    "percents": "public.percents",
+    "pair": "pair",
+    "information_schema.cardinal_number": "information_schema.cardinal_number",
+}
+
+
 async def test_type_names_are_those_of_the_catalog(connection, settings):
     await connection.execute(TYPES)
-    named = {"mood": "mood", "a": "numeric(10,2)", "b": "positive", "c": "character varying(5)[]"}
-    columns = ", ".join(f"{name} {type_}" for name, type_ in named.items())
+    await connection.execute(
+        "CREATE SCHEMA audit;"
+        " CREATE TYPE audit.mood AS ENUM ('calm'); CREATE DOMAIN audit.\"My type\" AS text"
+    )
+    columns = ", ".join(f"c{n} {type_}" for n, type_ in enumerate(NAMED))
     await connection.execute(f"CREATE TABLE things (id bigint PRIMARY KEY, {columns})")
     async with reading(settings, ["things"]) as stream:
         await connection.execute("INSERT INTO things VALUES (1)")
         (event,) = await stream.catch_up()
-    assert event.source.columns == {"id": "bigint", **named}
+    found = dict(zip(NAMED, list(event.source.columns.values())[1:], strict=True))
+    assert found == NAMED
 
 
 async def test_nan_is_nan(connection, settings):

@@ -1,0 +1,203 @@
+"""What a value's text means, by its type.
+
+psycopg's loaders do the reading, in two contexts of adaptation: one yields Python values, the
+other what stands for them in JSON. Arrays of anything come out as lists in both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import AdaptersMap, Loader, Transformer
+from psycopg.pq import Format
+from psycopg.types.array import register_array
+from psycopg.types.bool import BoolLoader
+from psycopg.types.json import set_json_loads
+from psycopg.types.numeric import IntLoader
+from psycopg.types.string import TextLoader
+
+from eventscope.event import Form
+
+BOOL: Final = 16
+BYTEA: Final = 17
+TEXT: Final = 25
+
+_UNKNOWN: Final = 0
+"""The oid whose loader stands in for that of any type without one."""
+
+_FIRST_USER_OID: Final = 16384
+"""Where the oids begin that mean another type in another database (FirstNormalObjectId)."""
+
+_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+
+
+def reader(form: Form) -> Callable[[int, bytes], Any]:
+    """What turns a type's oid and a value's text into the value, for the calling thread alone.
+
+    In JSON form a value is what msgspec writes as JSON, with ``msgspec.Raw`` for what is JSON.
+    """
+    if form == "text":
+        return _as_text
+    return _of_thread.python.read if form == "python" else _of_thread.json.read
+
+
+def built_in(oid: int, *, in_array: bool = False, delimiter: str = ",") -> int:
+    """The built-in type that reads a type's values, or arrays of them.
+
+    Args:
+        oid: the type, no domain.
+        in_array: whether the values are arrays of the type.
+        delimiter: what stands between two elements of an array (pg_type.typdelim).
+    """
+    info = psycopg.adapters.types.get(oid) if oid < _FIRST_USER_OID else None
+    if not in_array:
+        return oid if info else TEXT
+    if info is None or info.oid != oid:
+        info = psycopg.adapters.types["box" if delimiter == ";" else "text"]
+    return info.array_oid if info.delimiter == delimiter else TEXT
+
+
+def name(oid: int) -> str:
+    """A built-in type's name; the oid of any other."""
+    info = psycopg.adapters.types.get(oid)
+    if info is None:
+        return str(oid)
+    return info.name.strip('"') + ("[]" if oid == info.array_oid else "")
+
+
+def _as_text(oid: int, text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+class _Loaders(dict[int, Callable[[bytes], Any]]):
+    """The loaders of a context, made when first needed."""
+
+    def __init__(self, adapters: AdaptersMap) -> None:
+        self._transformer = Transformer(adapters)
+
+    def read(self, oid: int, text: bytes) -> Any:
+        try:
+            return self[oid](text)
+        except Exception:  # whatever a loader cannot say stays as PostgreSQL said it
+            return _as_text(oid, text)
+
+    def __missing__(self, oid: int) -> Callable[[bytes], Any]:
+        load: Callable[[bytes], Any] = self._transformer.get_loader(oid, Format.TEXT).load
+        info = self._transformer.adapters.types.get(oid)
+        if info is not None and info.array_oid == oid:
+            load = _exact_array(load)
+        self[oid] = load
+        return load
+
+
+def _exact_array(load: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Refuse arrays whose bounds a list cannot hold: ``[0:1]={a,b}``."""
+
+    def load_exactly(text: bytes) -> Any:
+        if text.startswith(b"["):
+            raise ValueError("the array does not start at 1")
+        return load(text)
+
+    return load_exactly
+
+
+def _python() -> AdaptersMap:
+    """What psycopg makes of them, where it is exact."""
+    adapters = AdaptersMap(psycopg.adapters)
+    # a timedelta tells neither a month from 30 days nor a day from 24 hours
+    adapters.register_loader("interval", TextLoader)
+    loads = partial(json.loads, parse_float=Decimal, object_pairs_hook=_object)
+    set_json_loads(loads, adapters)
+    return adapters
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as a dict; raises ValueError where that would lose a repeated key."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key is repeated")
+    return members
+
+
+def _json() -> AdaptersMap:
+    """Strings, except for what JSON or ISO 8601 can say better."""
+    adapters = AdaptersMap(types=psycopg.adapters.types)
+    adapters.register_loader(_UNKNOWN, TextLoader)
+    adapters.register_loader("bool", BoolLoader)
+    for name in ("int2", "int4", "int8", "oid"):
+        adapters.register_loader(name, IntLoader)
+    for name in ("numeric", "float4", "float8"):
+        adapters.register_loader(name, _NumberLoader)
+    for name in ("json", "jsonb"):
+        adapters.register_loader(name, _DocumentLoader)
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz"):
+        adapters.register_loader(name, _IsoLoader)
+    for info in adapters.types:
+        if info.array_oid:
+            register_array(info, adapters)
+    return adapters
+
+
+class _NumberLoader(Loader):
+    """All the digits; NaN and the infinities as strings."""
+
+    def load(self, data: Buffer) -> msgspec.Raw | str:
+        text = str(data, "utf-8")
+        return msgspec.Raw(text) if _JSON_NUMBER.fullmatch(text) else text
+
+
+class _DocumentLoader(Loader):
+    """The document as it stands, in one line."""
+
+    def load(self, data: Buffer) -> msgspec.Raw:
+        text = str(data, "utf-8")
+        with suppress(RecursionError):  # as deep as that only the server can check
+            _check(text)
+        return msgspec.Raw(text.replace("\n", " ").replace("\r", " "))
+
+
+def _check(document: str) -> None:
+    """Raise ValueError for what is no JSON."""
+    try:
+        msgspec.json.decode(document, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        json.loads(document)  # takes lone surrogates, as type json does
+
+
+class _IsoLoader(Loader):
+    """ISO 8601, moments in UTC; PostgreSQL's text where Python has no such date or time."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._load = _of_thread.python[oid]
+
+    def load(self, data: Buffer) -> str:
+        text = bytes(data)
+        try:
+            iso: str = self._load(text).isoformat()
+        except psycopg.DataError:
+            return str(text, "utf-8")
+        return iso
+
+
+class _OfThread(threading.local):
+    """psycopg's loaders keep state, so each thread has its own."""
+
+    def __init__(self) -> None:
+        self.python = _Loaders(_PYTHON)
+        self.json = _Loaders(_JSON)
+
+
+_PYTHON: Final = _python()
+_JSON: Final = _json()
+_of_thread: Final = _OfThread()
