@@ -36,6 +36,11 @@ def path_diff(old: Any, new: Any) -> tuple[tuple[PathDiff, ...], bool]:
     return tuple(found[:MAX_PATHS]), len(found) > MAX_PATHS
 
 
+def differ(old: Any, new: Any) -> bool:
+    """Compare two JSON scalars: ``true`` is not 1, while Python holds them equal."""
+    return isinstance(old, bool) != isinstance(new, bool) or bool(old != new)
+
+
 def _walk(old: Any, new: Any, path: str, depth: int) -> Iterator[PathDiff]:
     if old is _ABSENT:
         yield PathDiff("+", path, None, json_text(new))
@@ -50,10 +55,5 @@ def _walk(old: Any, new: Any, path: str, depth: int) -> Iterator[PathDiff]:
             left = old[place] if place < len(old) else _ABSENT
             right = new[place] if place < len(new) else _ABSENT
             yield from _walk(left, right, f"{path}[{place}]", depth + 1)
-    elif _differ(old, new):
+    elif differ(old, new):
         yield PathDiff("~", path, json_text(old), json_text(new))
-
-
-def _differ(old: Any, new: Any) -> bool:
-    """Compare as JSON does: ``true`` is not 1, while Python holds them equal."""
-    return isinstance(old, bool) != isinstance(new, bool) or bool(old != new)

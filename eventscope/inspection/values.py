@@ -26,6 +26,17 @@ def json_text(value: object, limit: int = 200) -> str:
     return safe_text(_joined(_json_pieces(value, limit), limit), limit)
 
 
+def raw_text(value: object, limit: int) -> str:
+    """The first ``limit`` characters of a value's text, as it is: to search in, never to show."""
+    match value:
+        case str():
+            return value[:limit]
+        case bytes() | bytearray() | memoryview():
+            return rf"\x{bytes(value[: limit // 2]).hex()}"
+        case _:
+            return _text(value, limit)[:limit]
+
+
 def is_absent(value: object) -> bool:
     """Whether there is no value to show: NULL, or one that the WAL does not repeat."""
     return value is None or value is UNCHANGED
@@ -57,11 +68,16 @@ def _text(value: object, limit: int) -> str:
         case dt.date() | dt.time():
             return value.isoformat()
         case Decimal():
-            return format(value, "f")
+            return _decimal_text(value, limit)
         case Mapping() | list() | tuple():
             return _joined(_json_pieces(value, limit), limit)
         case _:
             return str(value)
+
+
+def _decimal_text(value: Decimal, limit: int) -> str:
+    """Write out the digits, unless most of them are zeros that ``1E+999999`` does not write."""
+    return format(value, "f") if abs(value.adjusted()) <= limit else str(value)
 
 
 def _string_text(text: str) -> str:

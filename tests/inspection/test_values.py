@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventscope.event import UNCHANGED
-from eventscope.inspection.values import bytes_text, is_absent, json_text, value_text
+from eventscope.inspection.values import bytes_text, is_absent, json_text, raw_text, value_text
 
 UTC = dt.UTC
 
@@ -29,6 +29,8 @@ UTC = dt.UTC
         (Decimal("41.00"), "41.00"),
         (Decimal("1E-10"), "0.0000000001"),
         (Decimal("NaN"), "NaN"),
+        (Decimal("1E+999999999"), "1E+999999999"),
+        ({"n": Decimal("1E-999999999")}, '{"n":1E-999999999}'),
         (b"\xde\xad", r"\xdead (2 B)"),
         (b"\x00" * 1_234, r"\x0000000000000000… (1.2 kB)"),
         (dt.datetime(2026, 7, 1, 12, 6, 38, 412_000, UTC), "2026-07-01 12:06:38.412000+00:00"),
@@ -42,6 +44,23 @@ UTC = dt.UTC
 )
 def test_what_is_shown(value: object, shown: str) -> None:
     assert value_text(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "raw"),
+    [
+        ("a\x1b\n", "a\x1b\n"),
+        ("", ""),
+        ("NULL", "NULL"),
+        ("x" * 50, "x" * 20),
+        (b"\xde\xad" * 50, r"\xdeaddeaddeaddeaddead"),
+        (True, "true"),
+        (Decimal("41.00"), "41.00"),
+        ({"a": ["b" * 50]}, '{"a":["bbbbbbbbbbbbb'),
+    ],
+)
+def test_what_is_searched(value: object, raw: str) -> None:
+    assert raw_text(value, 20) == raw
 
 
 def test_no_value_is_told_from_an_empty_one() -> None:
