@@ -11,7 +11,6 @@ from eventscope.inspection.filter.context import DELIVERY_STATES, Context, Deliv
 from eventscope.inspection.filter.measure import Measure
 from eventscope.inspection.filter.patterns import Pattern, listed, pattern
 from eventscope.inspection.filter.predicate import ROW, FieldTerm, Form, Predicate
-from eventscope.inspection.filter.readings import SEARCHED
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class ErrorSays(DeliveryTerm):
 
     def matches(self, subject: Delivery, context: Context) -> bool:
         """Whether it says that."""
-        error = (subject.error or "")[:SEARCHED]
+        error = subject.error or ""
         return bool(error) and any(sought.found_in(error) for sought in self.sought)
 
     def __str__(self) -> str:

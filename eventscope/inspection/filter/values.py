@@ -129,8 +129,6 @@ class Limit:
 
     def accepts(self, value: object) -> bool:
         """Whether the value lies beyond; never NULL, nor what cannot be compared with it."""
-        if value is None or isinstance(value, bool):
-            return False
         match self._limit:
             case int() | Decimal():
                 number = number_of(value)

@@ -46,6 +46,7 @@ UPDATE = an_update(old=OLD, new=NEW)
         ("status:new,pending->paid,shipped", True),
         ("status:*->paid", True),
         ("status:pending->*", True),
+        ('status:"*"->paid', False),
         ("status:*->*", True),
         ("status:pend*->pa?d", True),
         ("status:/^pen/->/id$/", True),

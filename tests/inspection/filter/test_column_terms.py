@@ -90,6 +90,7 @@ def holding(value: object) -> Any:
         ("x:urgent", ["not urgent"], False),
         ("x:2", [1, 2], True),
         ("x:null", [None], False),
+        ("x:2", [[1, 2]], False),
         ("""x:'["new","urgent"]'""", ["new", "urgent"], True),
         ("""x:'{"a":1}'""", {"a": 1}, True),
         ("x:paid", UNCHANGED, False),
@@ -228,13 +229,20 @@ DOCUMENT = {
         ("matrix[1][0]:3", True),
         ("matrix[1][1]:3", False),
         ('"matrix".1.0:3', True),
-        (f"matrix[{'9' * 30}]:3", False),
+        (f"matrix[{'9' * 5000}]:3", False),
     ],
 )
 def test_a_path_leads_into_documents_and_arrays(text: str, expected: bool) -> None:
     row = {"id": 1, "meta": DOCUMENT, "matrix": [[1, 2], [3, 4]]}
     assert parse(text).matches(an_insert(new=row)) is expected
     assert parse(text).matches(a_delete(old=row)) is expected
+
+
+def test_a_deep_array_does_not_exhaust_the_stack() -> None:
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    assert not parse("x:1 or x>1 or x[0][0]:1 or 1").matches(an_insert(new={"id": 2, "x": deep}))
 
 
 def test_of_an_insert_or_update_the_new_value_counts() -> None:

@@ -86,6 +86,7 @@ def test_a_negation_alone_speaks_of_every_operator() -> None:
     assert matches("not state:failed", SEARCH)
     assert matches("not state:failed")
     assert not matches("not state:failed not state:retrying", SEARCH, MAIL)
+    assert not matches("operator:nobody or not state:done", BILLING, SEARCH)
     assert matches("-state:failed -state:retrying", SEARCH)
 
 
@@ -98,6 +99,11 @@ def test_a_mark_is_a_persons() -> None:
     assert matches("marked", marked=True)
     assert not matches("marked")
     assert matches("marked op:update or state:failed", marked=True)
+
+
+def test_in_quotes_it_is_text() -> None:
+    assert not matches('"marked"', marked=True)
+    assert parse('"marked"').matches(an_insert(new={"id": 1, "note": "well marked"}))
 
 
 def test_without_a_context_nothing_is_known() -> None:

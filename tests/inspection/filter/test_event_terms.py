@@ -136,6 +136,7 @@ def test_what_a_field_does_not_take_is_answered_with_what_it_takes(text: str) ->
 def test_cheap_terms_are_asked_first() -> None:
     assert not parse("paid status:paid table:items").matches(unreadable(table="orders"))
     assert not parse("(paid or changed>1) op:insert").matches(unreadable())
+    assert not parse("(op:insert or paid) table:items").matches(unreadable(table="orders"))
     assert parse("paid or status:paid or op:update").matches(unreadable())
     assert parse("not (paid xid:5)").matches(unreadable(xid=6))
 

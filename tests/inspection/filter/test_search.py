@@ -101,6 +101,7 @@ def test_a_regular_expression_may_hold_spaces_signs_and_slashes() -> None:
 def test_wildcards_stand_for_text_in_a_word_but_not_in_quotes() -> None:
     event = an_insert(new={"id": 1, "note": "really?\nno way"})
     assert found("real*way", event)
+    assert found("no*W", an_insert(new={"id": 1, "note": "no\nWay"}))
     assert found("no?way", event)
     assert found("really?", event)
     assert not found('"real*way"', event)
