@@ -71,10 +71,8 @@ class And(Predicate[Subject]):
     """All of several terms."""
 
     help = (
-        Form("table:orders op:update", "both; " and " may stand between them"),
-        Form(
-            "paid (table:orders or table:items)", ("parentheses group; " and " binds before ") or ""
-        ),
+        Form("table:orders op:update", "both; the word and may stand between them"),
+        Form("paid (table:orders or table:items)", "parentheses group; and binds before or"),
     )
     terms: tuple[Predicate[Subject], ...]
 
