@@ -24,6 +24,8 @@ Role = Literal["name", "old", "new", "value", "sign"]
 _SHORT: Final = 28
 """Characters of a value in a line that tells of several."""
 _LONG: Final = 200
+_TOLD: Final = 3
+"""Columns that are told of a row that only all of them identify."""
 _CONSIDERED: Final = 12
 """Columns whose values are looked at: more never fit in a line."""
 
@@ -104,7 +106,7 @@ def _key(event: Event) -> list[tuple[str, Any]]:
     row = _row(event)
     columns: Sequence[str] = event.key_columns
     if len(columns) == len(event.source.columns):
-        columns = ["id"] if "id" in row else columns[:1]
+        columns = ["id"] if "id" in row else columns[:_TOLD]
     return [(name, row[name]) for name in columns if name in row]
 
 

@@ -81,6 +81,8 @@ def test_keys() -> None:
     assert key_text(an_insert(new=pair, key=("order_id", "line"))) == "12, 3"
     assert named_key(an_insert(new=pair, key=("order_id", "line"))) == "order_id=12 line=3"
     assert key_text(an_update(key=("id", "status"))) == "1", "under REPLICA IDENTITY FULL"
+    joined = an_insert(new={"post_id": 7, "tag_id": 9}, key=("post_id", "tag_id"))
+    assert key_text(joined) == "7, 9", "a join table"
     assert key_text(a_truncate()) == ""
 
 
