@@ -9,9 +9,9 @@ import msgspec
 
 from eventscope.event import UNCHANGED, Event
 
-_CONTROLS: Final = re.compile("[\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that a terminal obeys, that end a line or that turn the text around; of those in
-ASCII none is left bare in JSON."""
+_CONTROLS: Final = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Characters that a terminal obeys, that end a line or that turn the text around, as far as they
+stand bare in JSON."""
 
 
 def json_line(event: Event) -> str:
@@ -40,7 +40,7 @@ def json_line(event: Event) -> str:
     if unchanged := [column for column, value in new.items() if value is UNCHANGED]:
         line["unchanged"] = unchanged
     text = msgspec.json.encode(line).decode()
-    return text if text.isascii() else _CONTROLS.sub(_escaped, text)
+    return text if text.isascii() and "\x7f" not in text else _CONTROLS.sub(_escaped, text)
 
 
 def _escaped(control: re.Match[str]) -> str:

@@ -171,7 +171,7 @@ def _check(document: str) -> None:
     try:
         msgspec.json.decode(document, type=msgspec.Raw)
     except msgspec.DecodeError:
-        json.loads(document)  # takes lone surrogates, as type json does
+        json.loads(document, parse_int=str)  # takes lone surrogates, as type json does
 
 
 class _IsoLoader(Loader):

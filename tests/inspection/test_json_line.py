@@ -81,5 +81,5 @@ def test_any_text_stays_itself_in_one_line_that_no_terminal_obeys(text):
     assert said["name"] == text
     assert said["new_record"] == {text: text, "document": text}
     assert line.splitlines() == [line]
-    assert not any(character < " " or "\x80" <= character <= "\x9f" for character in line)
+    assert not any(character < " " or "\x7f" <= character <= "\x9f" for character in line)
     assert "\u202e" not in line

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from eventscope.event import UNCHANGED, Change, Lsn
+from eventscope.inspection.json_line import json_line
 from eventscope.replication.catalog import undescribed
 from eventscope.replication.pgoutput import MISSING, ColumnMessage
 from eventscope.replication.relations import Relation, Transaction, event_of, texts
@@ -259,11 +261,22 @@ def test_a_value_that_its_type_cannot_hold_stays_text():
     assert event.new_record == {"id": "no number", "a": "x"}
 
 
-def test_a_deeply_nested_document_stays_text():
+def test_a_document_however_deep_or_long_stays_itself():
     json_column = [ColumnMessage("doc", 114, -1, True)]
-    deep = b"[" * 100_000 + b"]" * 100_000
-    event = event_of(a_relation(columns=json_column), encoder.insert(5, [deep]), TRANSACTION, 0)
-    assert event.new_record == {"doc": deep.decode()}
+    for text in ("[" * 100_000 + "]" * 100_000, f'["{"x" * 10_000_000}"]'):
+        event = event_of(
+            a_relation(columns=json_column), encoder.insert(5, [text.encode()]), TRANSACTION, 0
+        )
+        assert event.new_record["doc"] == (text if "[[" in text else json.loads(text))
+        assert event.in_form("text").new_record == {"doc": text}
+        assert f'"new_record":{{"doc":{text}}},' in json_line(event)
+
+
+def test_a_document_that_is_none_does_not_break_the_line():
+    json_column = [ColumnMessage("doc", 114, -1, True)]
+    message = encoder.insert(5, [b'{"a": 1}, "b'])
+    event = event_of(a_relation(columns=json_column), message, TRANSACTION, 0)
+    assert json.loads(json_line(event))["new_record"] == {"doc": '{"a": 1}, "b'}
 
 
 def test_without_the_catalogs_types_are_named_by_what_psycopg_knows():
