@@ -28,7 +28,17 @@ TYPES = """
     CREATE DOMAIN a_box AS box;
     CREATE DOMAIN a_document AS json;
     CREATE DOMAIN audit."A moment" AS timestamptz(0);
-"""
+""" + "".join(
+    f"""
+    CREATE TYPE {name};
+    CREATE FUNCTION {name}_in(cstring) RETURNS {name}
+        LANGUAGE internal IMMUTABLE STRICT AS 'box_in';
+    CREATE FUNCTION {name}_out({name}) RETURNS cstring
+        LANGUAGE internal IMMUTABLE STRICT AS 'box_out';
+    CREATE TYPE {name} (INPUT = {name}_in, OUTPUT = {name}_out, LIKE = box, DELIMITER = '{sign}');
+    """
+    for name, sign in (("tile", ";"), ("grid", ":"))
+)
 
 
 def _documents(values: dict[str, Any]) -> dict[str, tuple[Any, str]]:
@@ -163,6 +173,9 @@ MADE: list[Example] = [
     *said("percents[]", {'{"{1.50,NaN}"}': (["{1.50,NaN}"], '["{1.50,NaN}"]')}),
     *said("few_percents", {"{1.50}": ([Decimal("1.50")], "[1.50]")}),
     *texts("a_box", "(1,1),(0,0)"),
+    *texts("tile", "(1,1),(0,0)"),
+    *texts("grid", "(1,1),(0,0)"),
+    *texts("grid[]", "{(1,1),(0,0):(2,2),(0,0)}"),
     *said("a_document", {'{"a": 1.10}': ({"a": Decimal("1.10")}, '{"a": 1.10}')}),
     *said('audit."A moment"', {"2024-01-01 00:00:00+00":
                                (_moment(2024), '"2024-01-01T00:00:00+00:00"')}),
