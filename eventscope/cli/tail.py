@@ -24,7 +24,6 @@ from eventscope.engine.tail_source import Selection
 from eventscope.event import Event
 from eventscope.inspection.filter import FilterError, parse
 from eventscope.inspection.json_line import json_line
-from eventscope.inspection.text import safe_json
 from eventscope.replication.connection import server_label
 from eventscope.settings import SettingsError
 
@@ -131,7 +130,7 @@ def _named(tables: Sequence[str]) -> str:
 
 
 def _jsonl(events: Sequence[Event]) -> bytes:
-    return "".join(f"{safe_json(json_line(event))}\n" for event in events).encode()
+    return "".join(f"{json_line(event)}\n" for event in events).encode()
 
 
 def _pretty(events: Sequence[Event]) -> bytes:

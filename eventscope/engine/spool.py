@@ -26,27 +26,30 @@ class Spool:
     """Keeps rows in their order, of any number, in a bounded memory."""
 
     def __init__(self) -> None:
-        self._file = _temporary_file()
+        self._file: tempfile.SpooledTemporaryFile[bytes] | None = None
         self._rows = 0
 
     def keep(self, rows: Iterable[Row]) -> None:
         """Add rows; raises SpoolError if the disk is full."""
-        write = self._file.write
         try:
             for seq, version, message in rows:
-                write(_HEADER.pack(seq, version, len(message)))
-                write(message)
+                if self._file is None:
+                    self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
+                self._file.write(_HEADER.pack(seq, version, len(message)))
+                self._file.write(message)
                 self._rows += 1
         except OSError as error:
             raise SpoolError(
-                f"a transaction that does not end finds no place in {tempfile.gettempdir()}"
+                f"a transaction that has not ended finds no place in {tempfile.gettempdir()}"
                 f" ({error.strerror}): point TMPDIR to a larger disk"
             ) from error
 
     def drain(self) -> Iterator[Row]:
         """Give everything back, the oldest first."""
         kept, count = self._file, self._rows
-        self._file, self._rows = _temporary_file(), 0
+        self._file, self._rows = None, 0
+        if kept is None:
+            return
         with kept:
             kept.seek(0)
             for _ in range(count):
@@ -55,9 +58,6 @@ class Spool:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._file.close()
-        self._file, self._rows = _temporary_file(), 0
-
-
-def _temporary_file() -> tempfile.SpooledTemporaryFile[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+        if self._file is not None:
+            self._file.close()
+        self._file, self._rows = None, 0

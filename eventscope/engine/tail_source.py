@@ -14,11 +14,12 @@ import structlog
 from eventscope.app import EventScope
 from eventscope.engine.source import SourceDatabase
 from eventscope.event import Lsn
-from eventscope.replication import provision, temporary_publication
+from eventscope.replication import catalog, provision, temporary_publication
 from eventscope.replication.connection import (
     Connection,
     SourceError,
     Unreachable,
+    connect,
     connect_for_replication,
     one_line,
 )
@@ -30,6 +31,8 @@ _log = structlog.get_logger("eventscope.tail")
 
 _GRACE: Final = 5.0
 """Seconds that the server gets to drop our publication at the end."""
+_PATIENCE: Final = 1.0
+"""Seconds after which the making of a publication is no longer a matter of course."""
 _NAMED: Final = 20
 """Tables that are named one by one."""
 
@@ -93,8 +96,7 @@ class TailSource(SourceDatabase):
             with suppress(psycopg.ProgrammingError):  # what somebody else has dropped meanwhile
                 await temporary_publication.drop_leftovers(connection)
             async with temporary_publication.making(connection):
-                self._published = True
-                await temporary_publication.publish(connection, self._name, chosen)
+                await self._publish(connection, chosen)
                 return await self._open_slot(self._name)
         except psycopg.Error as error:
             raise SourceError(f"cannot prepare the database: {one_line(error)}") from error
@@ -155,6 +157,31 @@ class TailSource(SourceDatabase):
             if not any(part.entity in there for part in tables.parts(table)):
                 raise SourceError(f"publication {publication} does not have table {table.entity}")
         return [table.entity for table in wanted] or there
+
+    async def _publish(self, connection: Connection, tables: Sequence[Table]) -> None:
+        """Make the publication of our own; says for what it waits if that takes long."""
+        self._published = True
+        publishing = asyncio.create_task(
+            temporary_publication.publish(connection, self._name, tables)
+        )
+        try:
+            await asyncio.wait([publishing], timeout=_PATIENCE)
+            if not publishing.done():
+                _log.warning(
+                    "tables can be published only while nobody alters, vacuums or indexes them;"
+                    f" waiting for {await self._blockers(connection.info.backend_pid)}"
+                )
+            await publishing
+        finally:
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
+
+    async def _blockers(self, pid: int) -> str:
+        connection = await connect(self._conninfo("question"))
+        try:
+            return await catalog.blockers(connection, pid)
+        finally:
+            await connection.close()
 
     async def _open_slot(self, publication: str) -> Opened:
         """Connect for replication, and make a temporary slot there."""

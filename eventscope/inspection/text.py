@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from typing import Final
@@ -39,17 +38,6 @@ _REPLACEMENTS: Final = _Replacements(
         0xFE0F: "",  # asks for a coloured emoji, on whose width terminals do not agree
     }
 )
-
-
-class _Escapes(dict[int, str]):
-    """How JSON writes what a terminal must not get, for ``str.translate``."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        return character if _is_harmless(character) else json.dumps(character)[1:-1]
-
-
-_ESCAPES: Final = _Escapes({0x7F: r"\u007f"})
 _PLAIN: Final = re.compile(r"[ -~]*")
 _MARK_RUNS: Final = re.compile(rf"[^\x00-\u02ff]{{{MAX_MARKS + 1},}}")
 
@@ -70,11 +58,6 @@ def safe_text(text: str, limit: int = 10_000) -> str:
     if len(text) > limit or len(start) > limit:
         return start[: limit - 1] + "…"
     return start
-
-
-def safe_json(text: str) -> str:
-    """Make a line of JSON harmless to a terminal; it says the same as before."""
-    return text if _PLAIN.fullmatch(text) else text.translate(_ESCAPES)
 
 
 def safe_lines(text: str, limit: int = 10_000) -> list[str]:
