@@ -33,6 +33,11 @@ class Terminal:
             env={**surroundings, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
         )
 
+    @property
+    def lines(self) -> list[str]:
+        """What the screen shows."""
+        return [line.rstrip() for line in self._screen.display]
+
     def until(self, text: str) -> None:
         """Read until the screen shows a text."""
         deadline = time.monotonic() + PATIENCE

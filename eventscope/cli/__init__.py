@@ -12,6 +12,7 @@ import eventscope
 _COMMANDS: Final = {
     "demo": "See it at work: a PostgreSQL of its own, a blog, live traffic.",
     "run": "Read the database's changes and run an application's operators.",
+    "tail": "Show the database's changes as they happen.",
 }
 
 

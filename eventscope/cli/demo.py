@@ -14,6 +14,7 @@ import click
 from eventscope.cli import dashboard, headless
 from eventscope.cli import options as shared
 from eventscope.cli.log import log_to_stream
+from eventscope.cli.signals import OK
 
 if TYPE_CHECKING:
     from eventscope.demo.playground import Playground
@@ -91,7 +92,7 @@ async def _verify(url: str, truths: dict[str, str]) -> int:
         found = await differences(connection, truths)
     for difference in found:
         print(f"eventscope: {difference}", file=sys.stderr)
-    return headless.HALTED if found else headless.OK
+    return headless.HALTED if found else OK
 
 
 def _leave(*_: Any) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,14 +10,13 @@ from typing import Final
 import msgspec
 
 from eventscope.app import EventScope
+from eventscope.cli.signals import OK, Signals, first
 from eventscope.engine import Engine, Snapshot
 from eventscope.errors import EventScopeError
 from eventscope.settings import Settings
 
-OK: Final = 0
 HALTED: Final = 1
 TIMED_OUT: Final = 4
-INTERRUPTED: Final = 130
 
 Work = Callable[[Engine], Awaitable[int]]
 """What ends a run by itself; returns the exit code, to which halted operators add."""
@@ -33,17 +29,17 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     Returns the exit code.
     """
     began = time.monotonic()
-    signals = _Signals()
+    signals = Signals()
     engine = Engine(app, settings)
     code = OK
     failure: EventScopeError | None = None
 
     async def session() -> int:
         async with engine:
-            return await _first(engine.wait(), *([work(engine)] if work is not None else []))
+            return await first(engine.wait(), *([work(engine)] if work is not None else []))
 
     try:
-        code = await _first(signals.wait(), session())
+        code = await first(signals.wait(), session())
     except EventScopeError as error:
         if engine.failure is None:
             raise
@@ -90,38 +86,3 @@ def print_summary(snapshot: Snapshot, seconds: float) -> None:
         "seconds": round(seconds, 3),
     }
     print(msgspec.json.encode(summary).decode(), flush=True)
-
-
-class _Signals:
-    """The signals that end a run."""
-
-    def __init__(self) -> None:
-        self._came = asyncio.Event()
-        self._code = OK
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._on_signal, OK)
-        loop.add_signal_handler(signal.SIGHUP, self._on_signal, OK)
-        loop.add_signal_handler(signal.SIGINT, self._on_signal, INTERRUPTED)
-
-    async def wait(self) -> int:
-        """Wait for a signal; returns the exit code that it asks for."""
-        await self._came.wait()
-        return self._code
-
-    def _on_signal(self, code: int) -> None:
-        if self._came.is_set():
-            os._exit(INTERRUPTED)
-        self._code = code
-        self._came.set()
-
-
-async def _first(*works: Awaitable[int | None]) -> int:
-    """The result of what ends first; the others are cancelled."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return next(iter(done)).result() or OK

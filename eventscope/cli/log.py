@@ -23,6 +23,11 @@ def log_to_stream(log_format: Literal["text", "json"]) -> None:
         )
 
 
+def log_as_program() -> None:
+    """Log to stderr as programs speak beside their output: ``eventscope: what happened``."""
+    _configure(_spoken, sys.stderr)
+
+
 def log_to_file(path: Path) -> None:
     """Log text to a file that only its owner can read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,6 +51,14 @@ def _configure(renderer: Any, stream: TextIO) -> None:
     logging.basicConfig(handlers=[_Forward()], level=logging.INFO, force=True)
     # psycopg warns of each pipeline that an error ends; the error itself is what we report
     logging.getLogger("psycopg").setLevel(logging.ERROR)
+
+
+def _spoken(_: Any, __: str, event: Any) -> str:
+    details = ", ".join(f"{key} {event[key]}" for key in event.keys() - _NOT_SPOKEN)
+    return f"eventscope: {event['event']}" + (f" ({details})" if details else "")
+
+
+_NOT_SPOKEN = {"event", "level", "timestamp"}
 
 
 class _Forward(logging.Handler):

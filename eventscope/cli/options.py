@@ -13,11 +13,13 @@ from eventscope.settings import CONFIG_VARIABLE, Settings, SettingsError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_SETTINGS_OPTIONS = (
-    click.option("--url", help="Where the database is: a libpq URL or connection string."),
+_URL = click.option("--url", help="Where the database is: a libpq URL or connection string.")
+_READING = (
     click.option("--slot-name", help="The replication slot to read."),
     click.option("--publication", help="The publication to read."),
     click.option("--queue-path", type=click.Path(path_type=Path), help="The queue file."),
+)
+_OTHERS = (
     click.option("--config", type=click.Path(path_type=Path, exists=True), help="A settings file."),
     click.option(
         "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any other setting."
@@ -27,7 +29,16 @@ _SETTINGS_OPTIONS = (
 
 def settings_options(function: Function) -> Function:
     """Add the options from which ``settings`` reads."""
-    for option in reversed(_SETTINGS_OPTIONS):
+    return _with(function, _URL, *_READING, *_OTHERS)
+
+
+def connection_options(function: Function) -> Function:
+    """Add those of them that tell where the database is."""
+    return _with(function, _URL, *_OTHERS)
+
+
+def _with(function: Function, *options: Callable[[Function], Function]) -> Function:
+    for option in reversed(options):
         function = option(function)
     return function
 

@@ -44,3 +44,8 @@ def test_an_unknown_command_is_a_usage_error(invoke: Invoke) -> None:
     result = invoke("fly")
     assert result.returncode == 2
     assert "fly" in result.stderr
+
+
+def test_a_tail_imports_no_textual() -> None:
+    code = "import sys, eventscope.cli.tail; assert 'textual' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
