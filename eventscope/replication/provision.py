@@ -119,8 +119,6 @@ async def ensure_publication(connection: Connection, name: str, entities: Sequen
     version = connection.info.server_version
     for step in _publication_steps(name, entities, found, there, version):
         await run(connection, step)
-    if there is not None:
-        refuse(f for table in found.values() for f in publication.renamed(there, table))
 
 
 def _identity_steps(

@@ -12,11 +12,11 @@ from typing import Final
 import msgspec
 from psycopg import sql
 
-from eventscope.event import EVENT_TYPES, EventType, entity_name
+from eventscope.event import ROW_EVENTS, EventType, entity_name
 from eventscope.replication.catalog import identifier
 from eventscope.replication.connection import Connection
 from eventscope.replication.finding import statement
-from eventscope.replication.tables import Table
+from eventscope.replication.tables import Part, Table
 
 # the catalogs alone: pg_publication_tables waits for locks on the tables
 _PUBLICATION: Final = """
@@ -99,7 +99,7 @@ class Publication:
             all_tables=False,
             via_root=True,
             stored_columns=True if version >= 180000 else None,
-            actions=frozenset(EVENT_TYPES),
+            actions=frozenset(ROW_EVENTS),
         )
 
     def has(self, table: Table) -> bool:
@@ -108,7 +108,11 @@ class Publication:
 
     def has_above(self, table: Table) -> bool:
         """Whether it was given a table that this one is a partition of."""
-        return any(self._takes(*above) for above in table.ancestors)
+        return any(self._takes(*above) for above in table.above)
+
+    def lacks(self, table: Table, part: Part) -> bool:
+        """Whether it tells of a table, but not of this part."""
+        return part.heir and self.has(table) and not self._takes(part.schema, part.table)
 
     def _takes(self, schema: str, table: str) -> bool:
         name = entity_name(schema, table)

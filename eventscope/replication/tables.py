@@ -46,6 +46,7 @@ SELECT place, jsonb_build_object(
             'schema', nspname,
             'table', relname,
             'kind', relkind,
+            'heir', NOT relispartition AND t.oid <> c.oid,
             'persistence', relpersistence,
             'replica_identity', relreplident,
             'identity', ARRAY(
@@ -58,25 +59,25 @@ SELECT place, jsonb_build_object(
                         AND CASE t.relreplident
                             WHEN 'd' THEN indisprimary WHEN 'i' THEN indisreplident END)))
             ) ORDER BY nspname, relname)
-        FROM (
-            SELECT relid AS oid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf
-            UNION ALL SELECT c.oid WHERE NOT EXISTS
-                (SELECT FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf)
-        ) part JOIN pg_class t USING (oid) JOIN pg_namespace n ON n.oid = t.relnamespace),
-    'ancestors', (
-        SELECT coalesce(jsonb_agg(jsonb_build_array(nspname, relname) ORDER BY place), '[]')
-        FROM pg_partition_ancestors(c.oid) WITH ORDINALITY above(relid, place)
-        JOIN pg_class a ON a.oid = relid JOIN pg_namespace n ON n.oid = relnamespace
-        WHERE a.oid <> c.oid),
-    'children', (
-        WITH RECURSIVE heirs AS (
-            SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid AND c.relkind = 'r'
-            UNION SELECT i.inhrelid FROM pg_inherits i JOIN heirs ON i.inhparent = heirs.inhrelid)
+        FROM unnest(family.oids) AS below(oid) JOIN pg_class t USING (oid)
+        JOIN pg_namespace n ON n.oid = t.relnamespace
+        WHERE t.relkind <> 'p' OR NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid)),
+    'below', (
+        SELECT jsonb_agg(jsonb_build_array(nspname, relname))
+        FROM unnest(family.oids) AS below(oid) JOIN pg_class t USING (oid)
+        JOIN pg_namespace n ON n.oid = t.relnamespace),
+    'above', (
         SELECT coalesce(jsonb_agg(jsonb_build_array(nspname, relname)), '[]')
-        FROM heirs JOIN pg_class h ON h.oid = inhrelid JOIN pg_namespace n ON n.oid = relnamespace))
+        FROM pg_partition_ancestors(c.oid) JOIN pg_class t ON t.oid = relid
+        JOIN pg_namespace n ON n.oid = relnamespace
+        WHERE t.oid <> c.oid))
 FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS given(schema, name, place)
 JOIN pg_namespace ON nspname = given.schema
 JOIN pg_class c ON relnamespace = pg_namespace.oid AND relname = given.name
+CROSS JOIN LATERAL (
+    WITH RECURSIVE descent AS (
+        SELECT c.oid UNION SELECT inhrelid FROM pg_inherits JOIN descent ON inhparent = descent.oid)
+    SELECT array_agg(oid) AS oids FROM descent) family
 ORDER BY place
 """
 
@@ -92,12 +93,14 @@ Right = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A table that holds rows: the table itself, or a partition of it."""
+    """A table that holds rows: the table itself, a partition, or a table that inherits from it."""
 
     schema: str
     table: str
     kind: str
     """``pg_class.relkind``."""
+    heir: bool
+    """Whether it inherits and is no partition: it is in a publication for itself, or not."""
     persistence: str
     """``pg_class.relpersistence``."""
     replica_identity: Literal["d", "n", "f", "i"]
@@ -135,10 +138,10 @@ class Table:
     """The columns of the primary key."""
     parts: tuple[Part, ...]
     """What holds its rows; never empty."""
-    ancestors: tuple[tuple[str, str], ...]
-    """Schema and name of the tables that it is a partition of, the nearest first."""
-    children: tuple[tuple[str, str], ...]
-    """Schema and name of the tables that inherit from it, and are no partitions."""
+    below: tuple[tuple[str, str], ...]
+    """Schema and name of itself, its partitions and its heirs."""
+    above: tuple[tuple[str, str], ...]
+    """Schema and name of the tables that it is a partition of."""
 
     @property
     def name(self) -> str:
@@ -158,8 +161,7 @@ class Table:
     @property
     def family(self) -> frozenset[str]:
         """The names of itself, its partitions and its heirs: all that is published with it."""
-        heirs = (entity_name(schema, table) for schema, table in self.children)
-        return frozenset({self.name, *heirs, *(part.name for part in self.parts)})
+        return frozenset(entity_name(schema, table) for schema, table in self.below)
 
 
 def named(app: EventScope) -> list[str]:

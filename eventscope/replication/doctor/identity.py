@@ -44,7 +44,7 @@ def refused(table: Table, publication: Publication) -> Finding | None:
     """Why PostgreSQL refuses updates of the table once it is published; None if it does not."""
     if not publication.actions & {"update", "delete"}:
         return None
-    for part in table.parts:
+    for part in _published(table, publication):
         found = (
             _unidentified(table, part, publication)
             or _generated(table, part, publication)
@@ -81,7 +81,11 @@ def to_identify(app: EventScope, table: Table, publication: Publication) -> list
     if not takes_full(table, publication):
         return []
     needed = needs(app, table.name).keys()
-    return [part for part in table.parts if not part.identity or not needed <= part.identity]
+    return [
+        part
+        for part in _published(table, publication)
+        if not part.identity or not needed <= part.identity
+    ]
 
 
 def needs(app: EventScope, entity: str) -> dict[str, list[str]]:
@@ -91,6 +95,11 @@ def needs(app: EventScope, entity: str) -> dict[str, list[str]]:
         if isinstance(operator, QueryOperator) and entity in operator.ids:
             found.setdefault(operator.ids[entity], []).append(operator.name)
     return found
+
+
+def _published(table: Table, publication: Publication) -> list[Part]:
+    """What holds rows of the table that are told, or will be."""
+    return [part for part in table.parts if not publication.lacks(table, part)]
 
 
 def _to_be_set(table: Table, parts: Sequence[Part]) -> Finding:
@@ -109,7 +118,7 @@ def _to_be_set(table: Table, parts: Sequence[Part]) -> Finding:
 
 def _old_values(app: EventScope, table: Table, publication: Publication) -> Iterator[Finding]:
     for column, operators in needs(app, table.name).items():
-        parts = [part for part in table.parts if column not in part.identity]
+        parts = [p for p in _published(table, publication) if column not in p.identity]
         if not parts:
             continue
         can = takes_full(table, publication)
@@ -155,7 +164,7 @@ def _generated(table: Table, part: Part, publication: Publication) -> Finding | 
                 found, statement("ALTER TABLE {} REPLICA IDENTITY DEFAULT", identifier(part.name))
             )
         return _refusal(found, mend="give it a primary key and REPLICA IDENTITY DEFAULT")
-    member = publication.member(table.name)
+    member = publication.member(part.name if part.heir else table.name)
     listed = member is not None and member.columns is not None
     stored = part.identity.intersection(table.stored)
     if stored and not listed and not publication.stored_columns:
@@ -168,7 +177,7 @@ def _generated(table: Table, part: Part, publication: Publication) -> Finding | 
 
 
 def _filtered(table: Table, part: Part, publication: Publication) -> Finding | None:
-    member = publication.member(table.name)
+    member = publication.member(part.name if part.heir else table.name)
     if member is None:
         return None
     if member.columns is not None and not part.identity <= member.columns:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from psycopg import sql
 
 from eventscope.app import EventScope, Operator
-from eventscope.event import EVENT_TYPES, EventType
+from eventscope.event import ROW_EVENTS, EventType
 from eventscope.replication.catalog import identifier
 from eventscope.replication.doctor.identity import needs
 from eventscope.replication.finding import Finding, Severity, statement
@@ -63,6 +63,7 @@ def examine(
     yield from needed(app, followed, publication)
     yield from _extra(publication, followed)
     for table in followed:
+        yield from _heirs(publication, table)
         yield from _rows(publication, table)
 
 
@@ -142,7 +143,7 @@ def _extra(publication: Publication, followed: Sequence[Table]) -> Iterator[Find
 
 
 def _actions(operators: Sequence[Operator], publication: Publication) -> Iterator[Finding]:
-    missing = [event for event in EVENT_TYPES if event not in publication.actions]
+    missing = [event for event in ROW_EVENTS if event not in publication.actions]
     if not missing:
         return
     hurt = {o.name: _hurt(o, missing) for o in operators}
@@ -156,7 +157,7 @@ def _actions(operators: Sequence[Operator], publication: Publication) -> Iterato
         severity,
         f"publication {publication.name} leaves out {', '.join(missing)}",
         f"operator {', '.join(names)} follows that" if names else "nothing here is told of that",
-        change(publication.name, f"publish = '{', '.join(EVENT_TYPES)}'"),
+        change(publication.name, f"publish = '{', '.join(ROW_EVENTS)}'"),
     )
 
 
@@ -170,22 +171,23 @@ def _hurt(operator: Operator, missing: Sequence[EventType]) -> Severity:
 
 def renamed(publication: Publication, table: Table) -> Iterator[Finding]:
     """Whether the table's rows come under another name."""
-    if table.partitioned and not publication.via_root:
+    if table.kind == "p" and not publication.via_root:
         yield Finding(
             "publish_via_partition_root",
-            "blocking",
-            f"publication {publication.name} publishes the partitions of {table.name} under"
-            f" their own names",
-            sql=change(publication.name, "publish_via_partition_root = true"),
+            "note",
+            f"publication {publication.name} tells of partitions of {table.name} by their names",
+            f"events name the partition; who follows {table.name} gets them all the same",
+            change(publication.name, "publish_via_partition_root = true"),
         )
     elif publication.via_root and publication.has_above(table):
         yield Finding(
             "publish_via_partition_root",
             "blocking",
-            f"publication {publication.name} publishes {table.name} under the name of a table"
-            f" that it is a partition of",
-            sql=change(publication.name, "publish_via_partition_root = false"),
-            mend="or follow that table",
+            f"publication {publication.name} tells of {table.name} by the name of a table that it"
+            f" is a partition of",
+            f"who follows {table.name} gets nothing",
+            change(publication.name, "publish_via_partition_root = false"),
+            "or follow that table",
         )
 
 
@@ -224,6 +226,19 @@ def _hidden(publication: Publication, table: Table) -> Iterator[tuple[str, list[
         yield f"publication {name} leaves out", list(table.stored), cure, ""
     mend = "use a stored or an ordinary column"
     yield "virtual columns are never told:", list(table.virtual), "", mend
+
+
+def _heirs(publication: Publication, table: Table) -> Iterator[Finding]:
+    heirs = [part.name for part in table.parts if publication.lacks(table, part)]
+    if heirs:
+        yield Finding(
+            "publication_heirs",
+            "warning",
+            f"publication {publication.name} lacks {', '.join(heirs)}, which inherits from"
+            f" {table.name}",
+            f"rows there are rows of {table.name}, but nobody is told of them",
+            addition(publication.name, heirs),
+        )
 
 
 def _rows(publication: Publication, table: Table) -> Iterator[Finding]:

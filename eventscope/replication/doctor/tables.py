@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from eventscope.app import EventScope, QueryOperator
-from eventscope.event import entity_name
 from eventscope.replication.catalog import identifier
 from eventscope.replication.finding import Finding, statement
 from eventscope.replication.tables import Table
@@ -42,9 +41,6 @@ def examine(
         if isinstance(operator, QueryOperator):
             yield from _mapped(operator, tables)
             yield from _target(operator, tables, known)
-    for entity in app.entities:
-        if entity in tables:
-            yield from _heirs(tables[entity], app.entities)
 
 
 def _followed(
@@ -140,15 +136,3 @@ def _column(table: Table, column: str, role: str) -> Iterator[Finding]:
             f"it is named as {role}" if role.startswith("the") else f"it is named {role}",
             mend=f"it has {', '.join(table.columns)}",
         )
-
-
-def _heirs(table: Table, followed: Sequence[str]) -> Iterator[Finding]:
-    for heir in (entity_name(*child) for child in table.children):
-        if heir not in followed:
-            yield Finding(
-                "inheritance",
-                "warning",
-                f"rows of {heir}, which inherits from {table.name}, are not told as {table.name}'s",
-                "PostgreSQL publishes them under their own table's name",
-                mend=f"follow {heir} too: app.entity({heir!r})",
-            )
