@@ -39,14 +39,15 @@ def confirm(question: str, steps: Iterable[Step]) -> None:
 
 def carry_out(app: EventScope, settings: Settings, steps: Iterable[Step]) -> None:
     """Do the steps, telling each on stdout."""
-    work = installation.carry_out(
-        app,
-        settings,
-        steps,
-        on_done=lambda step: print(safe_text(step.told), flush=True),
-        on_wait=lambda whom: say(f"waiting for {whom}"),
+    asyncio.run(
+        installation.carry_out(
+            app,
+            settings,
+            steps,
+            on_done=lambda step: print(safe_text(step.told), flush=True),
+            on_wait=lambda whom: say(f"waiting for {whom}"),
+        )
     )
-    asyncio.run(work)
 
 
 def say(text: str) -> None:

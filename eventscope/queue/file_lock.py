@@ -28,10 +28,7 @@ class FileLock:
             os.close(os.open(self._path, flags, 0o600))
             descriptor = os.open(f"{self._path}.lock", flags, 0o600)
         except OSError as error:
-            raise QueueError(
-                f"queue file {self._path} cannot be opened: {error.strerror}; "
-                f"name another place with queue_path"
-            ) from None
+            raise not_opened(self._path, error.strerror) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -50,6 +47,13 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def not_opened(path: Path, reason: str | None) -> QueueError:
+    """The error for a place that no queue file can be at."""
+    return QueueError(
+        f"queue file {path} cannot be opened: {reason}; name another place with queue_path"
+    )
 
 
 def holder(path: Path) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin
-from eventscope.queue.file_lock import holder
+from eventscope.queue.file_lock import holder, not_opened
 from eventscope.queue.sqlite import check_format, unusable
 
 
@@ -31,7 +31,9 @@ def look(path: Path) -> QueueStatus | None:
     Raises:
         QueueError: it is damaged, not ours, or of a newer version.
     """
-    if not path.is_file():
+    if path.is_symlink():
+        raise not_opened(path, "it is a symbolic link")
+    if not path.exists():
         return None
     process = holder(path)
     # without a log beside it nobody writes, and to read it as it is leaves no files behind

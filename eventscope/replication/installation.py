@@ -77,7 +77,7 @@ async def carry_out(
         settings: of the source.
         steps: what to do.
         on_done: called with each step that is done, or was before.
-        on_wait: called with what it waits for, when that takes long.
+        on_wait: called with whom it waits for, when that takes long.
 
     Raises:
         SourceError: a step failed; those before it are done.
@@ -85,9 +85,13 @@ async def carry_out(
     async with await _connect(app, settings) as connection:
         for step in steps:
             running = asyncio.create_task(provision.run(connection, step))
+            waits_for = ""
             try:
                 while not (await asyncio.wait([running], timeout=_PATIENCE))[0]:
-                    on_wait(await _obstacle(app, settings, connection))
+                    found = await _obstacle(app, settings, connection)
+                    if found != waits_for:
+                        on_wait(found)
+                    waits_for = found
                 await running
             except SourceError as error:
                 if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from eventscope.app import EventScope, QueryOperator
 from eventscope.replication.catalog import identifier
 from eventscope.replication.finding import Finding, statement
-from eventscope.replication.publishing import Publication, change, renewal
+from eventscope.replication.publishing import Member, Publication, change, renewal
 from eventscope.replication.tables import Part, Table
 
 _SETTING = "or set replica_identity = 'full'"
@@ -55,20 +55,6 @@ def refused(table: Table, publication: Publication) -> Finding | None:
     return None
 
 
-def takes_full(table: Table, publication: Publication) -> bool:
-    """Whether REPLICA IDENTITY FULL makes the table's rows known.
-
-    It does not where columns are left out of what is published; since PostgreSQL 18 that goes
-    for generated ones, too.
-    """
-    member = publication.member(table.name)
-    if member is not None and member.columns is not None:
-        return member.columns.issuperset(table.columns)
-    if publication.stored_columns is None:
-        return True
-    return not table.virtual and (not table.stored or publication.stored_columns)
-
-
 def full(parts: Iterable[Part]) -> str:
     """The statements that make every old value known."""
     return "\n".join(
@@ -78,7 +64,7 @@ def full(parts: Iterable[Part]) -> str:
 
 def to_identify(app: EventScope, table: Table, publication: Publication) -> list[Part]:
     """What must get REPLICA IDENTITY FULL for operators to know all, as far as that helps."""
-    if not takes_full(table, publication):
+    if not _takes_full(table, publication) or _is_cut(publication.member(table.name), table):
         return []
     needed = needs(app, table.name).keys()
     return [
@@ -95,6 +81,32 @@ def needs(app: EventScope, entity: str) -> dict[str, list[str]]:
         if isinstance(operator, QueryOperator) and entity in operator.ids:
             found.setdefault(operator.ids[entity], []).append(operator.name)
     return found
+
+
+def _takes_full(table: Table, publication: Publication) -> bool:
+    """Whether all columns can be in the identity: none of them is generated and not published.
+
+    Before PostgreSQL 18 nobody minded.
+    """
+    if publication.stored_columns is None:
+        return True
+    return not table.virtual and (not table.stored or publication.stored_columns)
+
+
+def _is_cut(member: Member | None, table: Table) -> bool:
+    """Whether a publication tells of some columns only."""
+    chosen = member.columns if member is not None else None
+    return chosen is not None and not chosen.issuperset(table.columns)
+
+
+def _making_full(table: Table, parts: Sequence[Part], publication: Publication) -> str:
+    """The statements that make all columns the identity; empty if nothing does."""
+    if not _takes_full(table, publication):
+        return ""
+    member = publication.member(table.name)
+    if member is not None and _is_cut(member, table):
+        return f"{renewal(publication.name, member)}\n{full(parts)}"
+    return full(parts)
 
 
 def _published(table: Table, publication: Publication) -> list[Part]:
@@ -121,15 +133,15 @@ def _old_values(app: EventScope, table: Table, publication: Publication) -> Iter
         parts = [p for p in _published(table, publication) if column not in p.identity]
         if not parts:
             continue
-        can = takes_full(table, publication)
+        cure = _making_full(table, parts, publication)
         yield Finding(
             "old_values",
             "warning",
             f"the WAL does not hold old values of {table.name}.{column}",
             f"operator {', '.join(operators)} must recompute its whole table when such a row is"
             f" changed or deleted",
-            full(parts) if can else "",
-            _SETTING if can else _other_identity(column),
+            cure,
+            _SETTING if cure else _other_identity(column),
         )
 
 
@@ -145,12 +157,9 @@ def _unidentified(table: Table, part: Part, publication: Publication) -> Finding
             found = f"table {part.name} has no primary key" + (
                 " that is not deferrable" if table.key else ""
             )
-    can = takes_full(table, publication)
-    return _refusal(
-        found,
-        full([part]) if can else "",
-        f"or give it a primary key; {_SETTING}" if can else "give it a primary key",
-    )
+    cure = _making_full(table, [part], publication)
+    other = f"or give it a primary key; {_SETTING}" if cure else "give it a primary key"
+    return _refusal(found, cure, other)
 
 
 def _generated(table: Table, part: Part, publication: Publication) -> Finding | None:
@@ -189,11 +198,12 @@ def _filtered(table: Table, part: Part, publication: Publication) -> Finding | N
         )
     if not member.filter_columns <= part.identity:
         column = min(member.filter_columns - part.identity)
+        cure = _making_full(table, [part], publication)
         return _refusal(
             f"publication {publication.name} chooses rows of table {part.name} by column"
             f" {column}, which is not in its replica identity",
-            full([part]) if takes_full(table, publication) else "",
-            _other_identity(column) if not takes_full(table, publication) else "",
+            cure,
+            "" if cure else _other_identity(column),
         )
     return None
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from eventscope.event import Lsn
 from eventscope.inspection.values import bytes_text
 from eventscope.replication.catalog import Slot, Writer, open_writers, slot_holder, slots
-from eventscope.replication.connection import Connection, one_line
+from eventscope.replication.connection import Connection
 from eventscope.replication.finding import Finding, statement
 from eventscope.settings import Settings
 
@@ -170,34 +170,52 @@ async def _older_than_publication(
 ) -> list[Finding]:
     """Find out whether the slot would tell of a time when there was no publication.
 
-    PostgreSQL 15 to 17 end the stream then, and each one after it.
+    PostgreSQL 15 to 17 end the stream then, and each one after it; later ones say that they
+    leave something out, with which we end it.
     """
     names = (settings.publication, slot.name)
     row = await (await connection.execute(_NEWER, names)).fetchone()
     if row is None or not row[0] or slot.active_pid is not None or slot.confirmed_flush is None:
         return []
+    said = await _peek(connection, settings.publication, slot.name, slot.confirmed_flush)
+    if not said:
+        return []
+    return [
+        Finding(
+            "slot_age",
+            "blocking",
+            f"slot {slot.name} is older than publication {settings.publication}",
+            f"the stream ends where it comes to that time ({said})",
+            dropping(slot.name),
+            "then move the queue file away, to start anew from now",
+        )
+    ]
+
+
+async def _peek(connection: Connection, publication: str, slot: str, start: Lsn) -> str:
+    """What the server says if the slot's stream comes to a publication that is not there."""
+    said: list[str] = []
+
+    def hear(notice: psycopg.errors.Diagnostic) -> None:
+        if notice.sqlstate == "55000" and notice.severity_nonlocalized == "WARNING":
+            said.append(notice.message_primary or "")
+
+    connection.add_notice_handler(hear)
     try:
         async with connection.transaction():
             await connection.execute("SET LOCAL statement_timeout = '5s'")
             await connection.execute(
                 "SELECT FROM pg_logical_slot_peek_binary_changes(%s, %s::pg_lsn, 1,"
                 " 'proto_version', '1', 'publication_names', quote_ident(%s))",
-                (slot.name, str(Lsn(slot.confirmed_flush + _PEEK)), settings.publication),
+                (slot, str(Lsn(start + _PEEK)), publication),
             )
     except psycopg.errors.UndefinedObject as error:
-        return [
-            Finding(
-                "slot_age",
-                "blocking",
-                f"slot {slot.name} is older than publication {settings.publication}",
-                f"the server ends the stream where it comes to that time ({one_line(error)})",
-                dropping(slot.name),
-                "then move the queue file away, to start anew from now",
-            )
-        ]
+        return error.diag.message_primary or ""
     except psycopg.Error:  # taken, foreign or slow: nothing that can be told
-        return []
-    return []
+        return ""
+    finally:
+        connection.remove_notice_handler(hear)
+    return said[0] if said else ""
 
 
 async def _obstacles(connection: Connection) -> list[Finding]:
