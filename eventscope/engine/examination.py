@@ -119,4 +119,13 @@ def _contents(
             "after a failover or restore nobody can tell what was lost",
             mend="to start anew from now, move the queue file away",
         )
+    if identity is not None and identity.position < checkpoint.reached:
+        return Finding(
+            "queue_position",
+            "blocking",
+            f"the server's WAL ends at {identity.position}, but this queue has come to"
+            f" {checkpoint.reached}",
+            "the server has been restored from an older copy",
+            mend="to start anew from now, move the queue file away",
+        )
     return Finding("queue", "ok", f"queue file {path} has come to {checkpoint.reached}")

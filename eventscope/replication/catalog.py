@@ -78,17 +78,17 @@ SELECT slot_name, plugin, database, active_pid, confirmed_flush_lsn::text, wal_s
 FROM pg_replication_slots s
 """
 
+# the locks tell it, which every role may see
 _WRITERS: Final = """
-SELECT format('pid %s (%s, since %s)', pid, coalesce(nullif(application_name, ''), 'unnamed'),
-              coalesce(xact_start::timestamptz(0)::text, 'unknown')),
-       coalesce(extract(epoch FROM clock_timestamp() - xact_start), 0)::float8 AS seconds, pid, NULL
-FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+SELECT DISTINCT pid, application_name, xact_start::timestamptz(0)::text AS since,
+       extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds, NULL AS gid
+FROM pg_locks LEFT JOIN pg_stat_activity a USING (pid)
+WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND pid <> pg_backend_pid()
 UNION ALL
-SELECT format('prepared transaction %L (database %s, since %s)', gid, database,
-              prepared::timestamptz(0)),
-       extract(epoch FROM clock_timestamp() - prepared)::float8, NULL, gid
+SELECT NULL, database, prepared::timestamptz(0)::text,
+       extract(epoch FROM clock_timestamp() - prepared)::float8, gid
 FROM pg_prepared_xacts
-ORDER BY seconds DESC
+ORDER BY seconds DESC NULLS LAST
 """
 
 
@@ -151,13 +151,26 @@ async def slot_holder(connection: Connection, name: str) -> str:
 class Writer:
     """A transaction that has written and has not ended; a slot cannot be made before it does."""
 
-    name: str
-    seconds: float
-    """Since it began; 0 where the role may not know."""
     pid: int | None
     """None for a prepared transaction."""
+    place: str | None
+    """The session's application, or the prepared transaction's database."""
+    since: str | None
+    """When it began; None where the role may not know."""
+    seconds: float | None
     gid: str | None
     """The prepared transaction's name."""
+
+    @property
+    def name(self) -> str:
+        """What people can find it by."""
+        since = f"since {self.since}" if self.since else ""
+        more = ", ".join(filter(None, (self.place or "unnamed", since)))
+        return (
+            f"prepared transaction {self.gid!r} ({more})"
+            if self.gid
+            else f"pid {self.pid} ({more})"
+        )
 
 
 async def open_writers(connection: Connection) -> list[Writer]:
@@ -168,7 +181,8 @@ async def open_writers(connection: Connection) -> list[Writer]:
 
 async def writers(connection: Connection) -> str:
     """Say who is in a transaction that has written: process, application, since when."""
-    return ", ".join(writer.name for writer in await open_writers(connection)) or "nobody any more"
+    found = await open_writers(connection)
+    return ", ".join(writer.name for writer in found) or "another transaction"
 
 
 async def blockers(connection: Connection, pid: int) -> str:

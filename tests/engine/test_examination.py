@@ -113,6 +113,13 @@ async def test_a_slot_ahead_of_the_queue_blocks_as_it_blocks_a_start(app, settin
     await refuses_to_start(app, settings)
 
 
+async def test_a_queue_that_is_ahead_of_the_server_blocks(app, settings):
+    await ran(app, settings)
+    await change_checkpoint(settings.queue_path, acknowledged=Lsn(1 << 50))
+    [found] = await blocking(app, settings)
+    assert (found.check, "restored from an older copy" in found.why) == ("queue_position", True)
+
+
 async def test_a_file_that_is_no_queue_blocks_as_it_blocks_a_start(app, settings):
     settings.queue_path.write_text("x" * 5000)
     [found] = await blocking(app, settings)

@@ -23,12 +23,12 @@ from eventscope.replication.finding import Finding, statement
 _SAFE: Final = "sslmode=verify-full and sslrootcert=system (or your own authority's file)"
 
 
-def unreachable(error: SourceError) -> Finding:
+def unreachable(error: psycopg.Error) -> Finding:
     """The finding for a database that no session could be opened to."""
     return Finding(
         "connection",
         "blocking",
-        str(error),
+        f"cannot connect to PostgreSQL: {one_line(error)}",
         mend="check the settings url, hostname, port, database, username and password, and that"
         " the server runs and lets this machine in (pg_hba.conf)",
     )

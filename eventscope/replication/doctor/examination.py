@@ -14,9 +14,7 @@ from eventscope.event import Lsn
 from eventscope.replication import catalog, publishing
 from eventscope.replication.connection import (
     Connection,
-    SourceError,
     SystemIdentity,
-    connect,
     conninfo,
     one_line,
     server_label,
@@ -58,9 +56,9 @@ async def examine(app: EventScope | None, settings: Settings, reached: Reached) 
     where = conninfo(settings, "doctor", name)
     options = conninfo_to_dict(where).get("options")
     where = make_conninfo(where, options=f"{options} {_PATIENCE}")
-    try:
-        connection = await connect(where)
-    except SourceError as error:
+    try:  # not by connect(): what it refuses is to be examined, too
+        connection = await psycopg.AsyncConnection.connect(where, autocommit=True)
+    except psycopg.OperationalError as error:
         return Examination({"connection": [link.unreachable(error)]}, is_connected=False)
     try:
         return await _Examiner(connection, where, app, settings).run(reached)

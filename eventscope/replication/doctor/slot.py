@@ -90,12 +90,11 @@ def distrust(slot: Slot, settings: Settings, database: str, reached: Lsn | None)
         found = f"slot {name} belongs to database {slot.database}, not to {database}"
         return Finding("slot", "blocking", found, mend=other)
     if slot.wal_status == "lost":
-        cause = slot.invalidation or "max_slot_wal_keep_size"
         return Finding(
             "slot",
             "blocking",
             f"slot {name} is lost",
-            f"the server has removed WAL that it needed ({cause})",
+            _loss(slot.invalidation),
             dropping(name),
             "then move the queue file away, to start anew from now",
         )
@@ -109,6 +108,22 @@ def distrust(slot: Slot, settings: Settings, database: str, reached: Lsn | None)
             "then move the queue file away, to start anew from now",
         )
     return None
+
+
+def _loss(invalidation: str | None) -> str:
+    """Why the server has given a slot up, and what keeps it from doing so again."""
+    match invalidation:
+        case None | "wal_removed":
+            return (
+                "the server has removed WAL that it needed"
+                " (raise max_slot_wal_keep_size if that was too soon)"
+            )
+        case "idle_timeout":
+            return "nobody has read it for longer than idle_replication_slot_timeout"
+        case "wal_level_insufficient":
+            return "wal_level was not logical for a while"
+        case _:
+            return f"the server has given it up ({invalidation})"
 
 
 def dropping(name: str) -> str:
@@ -222,14 +237,14 @@ async def _obstacles(connection: Connection) -> list[Finding]:
     return [
         Finding(
             "open_transaction",
-            "warning",
+            "warning" if writer.seconds is not None else "note",
             f"{writer.name} has written and has not ended",
             "a slot can be made only when every transaction that has begun before has ended",
             _ending(writer),
-            "or wait for its end" if writer.pid is not None else "in its database; or commit it",
+            "in its database; or commit it" if writer.gid is not None else "or wait for its end",
         )
         for writer in await open_writers(connection)
-        if writer.seconds >= LASTING
+        if writer.seconds is None or writer.seconds >= LASTING
     ]
 
 

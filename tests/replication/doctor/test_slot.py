@@ -10,7 +10,7 @@ from eventscope.event import Lsn
 from eventscope.replication.connection import SourceError
 from eventscope.replication.doctor import slot
 from tests.replication.doctor.examining import a_writer_lasts, an_app, examined, mend, mended
-from tests.replication.reading import make_slot
+from tests.replication.reading import make_slot, role_url
 from tests.servers import fresh_database
 from tests.waiting import until_async
 
@@ -92,6 +92,17 @@ async def test_what_keeps_a_slot_from_being_made_is_named_until_it_has_ended(
     assert f"pid {other.info.backend_pid} (unnamed, since 2" in warning.found
     await mend(warning, database)
     assert (await examined(app, settings)).all("open_transaction") == []
+    await other.close()
+
+
+async def test_what_belongs_to_another_role_is_named_as_far_as_it_may_be_known(
+    connection, database, role, make_settings
+):
+    other = await psycopg.AsyncConnection.connect(database)
+    await other.execute("INSERT INTO posts VALUES (1)")
+    settings = make_settings(url=role_url(database, role))
+    [note] = (await examined(an_app("posts"), settings)).all("open_transaction")
+    assert (note.severity, f"pid {other.info.backend_pid} " in note.found) == ("note", True)
     await other.close()
 
 
