@@ -11,6 +11,7 @@ from types import ModuleType
 
 from eventscope.app import EventScope
 from eventscope.errors import EventScopeError
+from eventscope.settings import SettingsError
 
 
 class ApplicationError(EventScopeError):
@@ -35,6 +36,14 @@ def load(target: str) -> EventScope:
         hint = f"; there is {place}:{there[0]}" if there else "; want app = EventScope(...)"
         raise ApplicationError(f"{place} has no EventScope named {attribute or 'app'}{hint}")
     return found
+
+
+def require_tables(app: EventScope) -> None:
+    """Check that an application follows a table at all; raises SettingsError."""
+    if not app.entities:
+        raise SettingsError(
+            f"application {app.name!r} follows no table: declare one with app.entity()"
+        )
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -74,3 +74,6 @@ log_format_option = click.option(
     show_default=True,
     help="How a headless run logs.",
 )
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print the SQL that would be run, and change nothing."
+)

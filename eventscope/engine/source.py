@@ -70,31 +70,8 @@ class SourceDatabase:
             SourceError: it cannot be reached, prepared or trusted.
         """
         connection = await self._connected()
-        app, settings = self._app, self._settings
-        await provision.check_server(connection)
-        await provision.check_tables(connection, app)
-        await self._check_identities(connection)
-        await provision.ensure_publication(connection, settings.publication, app.entities)
-
-    async def _check_identities(self, connection: Connection) -> None:
-        """See to it that the WAL will tell which row an update or delete concerns."""
-        app, settings = self._app, self._settings
-        broken = await provision.unidentifiable(connection, settings.publication, app.entities)
-        unidentified = await provision.unidentified(connection, app)
-        if settings.replica_identity == "full":
-            await provision.identify_fully(connection, {*broken, *unidentified})
-            return
-        for entity in broken:
-            raise SourceError(
-                f"table {entity} has no primary key, so PostgreSQL would refuse every UPDATE and "
-                f"DELETE on it once it is published; give it one, or {_remedy(entity)}"
-            )
-        for entity, (column, operator) in unidentified.items():
-            _log.warning(
-                f"the WAL does not hold old values of {entity}.{column}, so operator {operator} "
-                f"must recompute its whole table when such a row is changed or deleted; "
-                f"{_remedy(entity)}"
-            )
+        for drawback in await provision.prepare(connection, self._app, self._settings):
+            _log.warning(drawback.line)
 
     async def attach(self, queue: Queue) -> Attached:
         """Open a replication connection whose slot goes on where the queue has stopped.
@@ -211,10 +188,6 @@ class SourceDatabase:
 
     def _conninfo(self, purpose: str) -> str:
         return conninfo(self._settings, purpose, self._app.name)
-
-
-def _remedy(entity: str) -> str:
-    return f"run ALTER TABLE {entity} REPLICA IDENTITY FULL, or set replica_identity = 'full'"
 
 
 async def _identify(replication: Connection) -> tuple[str, int, str, str]:

@@ -28,17 +28,14 @@ class FileLock:
             os.close(os.open(self._path, flags, 0o600))
             descriptor = os.open(f"{self._path}.lock", flags, 0o600)
         except OSError as error:
-            raise QueueError(
-                f"queue file {self._path} cannot be opened: {error.strerror}; "
-                f"name another place with queue_path"
-            ) from None
+            raise not_opened(self._path, error.strerror) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            process = _named(descriptor)
             os.close(descriptor)
             raise QueueError(
-                f"queue file {self._path} is in use by process {holder}; "
+                f"queue file {self._path} is in use by process {process}; "
                 f"stop it, or name another file with queue_path"
             ) from None
         os.ftruncate(descriptor, 0)
@@ -50,3 +47,29 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def not_opened(path: Path, reason: str | None) -> QueueError:
+    """The error for a place that no queue file can be at."""
+    return QueueError(
+        f"queue file {path} cannot be opened: {reason}; name another place with queue_path"
+    )
+
+
+def holder(path: Path) -> str:
+    """The process that has a file's lock, empty if nobody has; makes and changes nothing."""
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _named(descriptor)
+    finally:
+        os.close(descriptor)
+    return ""
+
+
+def _named(descriptor: int) -> str:
+    return os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"

@@ -80,10 +80,7 @@ class SqliteQueue:
         except BaseException as error:
             queue._lock.release()
             if isinstance(error, sqlite3.DatabaseError):
-                raise QueueError(
-                    f"queue file {path} cannot be used: {error}; "
-                    f"it was left as it is: move it away to start with an empty queue"
-                ) from None
+                raise unusable(path, error) from None
             raise
         return queue
 
@@ -111,8 +108,8 @@ class SqliteQueue:
         """Start the log at a checkpoint, or move it there if nothing lies between."""
         if self._origin is not None and self._origin != origin:
             raise QueueError(
-                f"queue file {self.path} holds the events of {_described(self._origin)}, "
-                f"not of {_described(origin)}; name another with queue_path"
+                f"queue file {self.path} holds the events of {described(self._origin)}, "
+                f"not of {described(origin)}; name another with queue_path"
             )
         log = self._log
         if self._origin is None:
@@ -278,17 +275,12 @@ class SqliteQueue:
         application = await _pragma(self._log, "application_id")
         version = await _pragma(self._log, "user_version")
         tables = await self._log.execute_fetchall("SELECT name FROM sqlite_schema LIMIT 1")
-        if not list(tables):
+        if list(tables):
+            check_format(self.path, application, version)
+        else:
             await self._log.executescript(
                 f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
                 f" PRAGMA user_version = {VERSION}; COMMIT;"
-            )
-        elif application != APPLICATION_ID:
-            raise QueueError(f"{self.path} is no queue of eventscope; name another with queue_path")
-        elif version > VERSION:
-            raise QueueError(
-                f"queue file {self.path} was written by a newer eventscope (format {version}, "
-                f"this one knows {VERSION}); update eventscope"
             )
 
     async def _load(self) -> None:
@@ -350,6 +342,25 @@ class SqliteQueue:
         return min(self._retention_events, int(next(iter(rows))[0]) // 2)
 
 
+def unusable(path: Path, error: sqlite3.Error) -> QueueError:
+    """The error for a file that SQLite cannot read."""
+    return QueueError(
+        f"queue file {path} cannot be used: {error}; "
+        f"it was left as it is: move it away to start with an empty queue"
+    )
+
+
+def check_format(path: Path, application: int, version: int) -> None:
+    """Check a file's ``application_id`` and ``user_version``; raises QueueError if not ours."""
+    if application != APPLICATION_ID:
+        raise QueueError(f"{path} is no queue of eventscope; name another with queue_path")
+    if version > VERSION:
+        raise QueueError(
+            f"queue file {path} was written by a newer eventscope (format {version}, "
+            f"this one knows {VERSION}); update eventscope"
+        )
+
+
 async def _connect(path: Path, *, autocommit: bool = False) -> aiosqlite.Connection:
     level = None if autocommit else "DEFERRED"
     return await aiosqlite.connect(path, timeout=10.0, cached_statements=256, isolation_level=level)
@@ -365,5 +376,6 @@ async def _pragma(connection: aiosqlite.Connection, name: str) -> int:
     return int(next(iter(rows))[0])
 
 
-def _described(origin: Origin) -> str:
+def described(origin: Origin) -> str:
+    """Name a stream for people."""
     return f"database {origin.database} (system {origin.system_id}, slot {origin.slot})"

@@ -6,7 +6,7 @@ Source: PostgreSQL documentation, chapter "System Catalogs".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, LiteralString
 
 from psycopg import sql
 
@@ -69,13 +69,26 @@ JOIN pg_namespace ON pg_namespace.oid = relnamespace
 GROUP BY 1, 2 ORDER BY min(steps), 1, 2
 """
 
-_IDENTITY_COLUMNS: Final = """
-SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND (
-    relreplident = 'f' OR EXISTS (
-        SELECT FROM pg_index
-        WHERE indrelid = attrelid AND attnum = ANY ((indkey::int[])[:indnkeyatts - 1])
-        AND CASE relreplident WHEN 'd' THEN indisprimary WHEN 'i' THEN indisreplident END))
+_SLOTS: Final = """
+SELECT slot_name, plugin, database, active_pid, confirmed_flush_lsn::text, wal_status,
+       catalog_xmin::text::bigint,
+       coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                                     ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint,
+       safe_wal_size, temporary, to_jsonb(s)->>'invalidation_reason'
+FROM pg_replication_slots s
+"""
+
+# the locks tell it, which every role may see
+_WRITERS: Final = """
+SELECT DISTINCT pid, application_name, xact_start::timestamptz(0)::text AS since,
+       extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds, NULL AS gid
+FROM pg_locks LEFT JOIN pg_stat_activity a USING (pid)
+WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND pid <> pg_backend_pid()
+UNION ALL
+SELECT NULL, database, prepared::timestamptz(0)::text,
+       extract(epoch FROM clock_timestamp() - prepared)::float8, gid
+FROM pg_prepared_xacts
+ORDER BY seconds DESC NULLS LAST
 """
 
 
@@ -89,21 +102,34 @@ class Slot:
     active_pid: int | None
     confirmed_flush: Lsn | None
     wal_status: str | None
+    catalog_xmin: int | None = None
+    retained: int = 0
+    """Bytes of WAL that the server keeps for it."""
+    safe: int | None = None
+    """Bytes that may be written before it is in danger of being lost; None for no limit."""
+    temporary: bool = False
+    invalidation: str | None = None
+    """Why it is lost, as PostgreSQL 17 and later say it."""
 
 
 async def slot(connection: Connection, name: str) -> Slot | None:
     """Look a slot up; None if there is none of that name."""
-    cursor = await connection.execute(
-        "SELECT plugin, database, active_pid, confirmed_flush_lsn::text, wal_status"
-        " FROM pg_replication_slots WHERE slot_name = %s",
-        (name,),
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    plugin, database, active_pid, confirmed, wal_status = row
-    flushed = None if confirmed is None else Lsn.parse(confirmed)
-    return Slot(name, plugin, database, active_pid, flushed, wal_status)
+    found = await _slots(connection, "WHERE slot_name = %s", name)
+    return found[0] if found else None
+
+
+async def slots(connection: Connection) -> list[Slot]:
+    """Every slot of the server, of whatever database."""
+    return await _slots(connection, "ORDER BY slot_name")
+
+
+async def _slots(connection: Connection, which: LiteralString, *values: str) -> list[Slot]:
+    cursor = await connection.execute(_SLOTS + which, values)
+    found = []
+    for name, plugin, database, pid, confirmed, *more in await cursor.fetchall():
+        flushed = None if confirmed is None else Lsn.parse(confirmed)
+        found.append(Slot(name, plugin, database, pid, flushed, *more))
+    return found
 
 
 async def slot_holder(connection: Connection, name: str) -> str:
@@ -121,17 +147,50 @@ async def slot_holder(connection: Connection, name: str) -> str:
     return f"pid {pid} ({application or 'unnamed'}, {address or 'local socket'})"
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A transaction that has written and has not ended; a slot cannot be made before it does."""
+
+    pid: int | None
+    """None for a prepared transaction."""
+    place: str | None
+    """The session's application, or the prepared transaction's database."""
+    since: str | None
+    """When it began; None where the role may not know."""
+    seconds: float | None
+    gid: str | None
+    """The prepared transaction's name."""
+
+    @property
+    def name(self) -> str:
+        """What people can find it by."""
+        since = f"since {self.since}" if self.since else ""
+        more = ", ".join(filter(None, (self.place or "unnamed", since)))
+        return (
+            f"prepared transaction {self.gid!r} ({more})"
+            if self.gid
+            else f"pid {self.pid} ({more})"
+        )
+
+
+async def open_writers(connection: Connection) -> list[Writer]:
+    """Every other transaction that has written and has not ended, the oldest first."""
+    cursor = await connection.execute(_WRITERS)
+    return [Writer(*row) for row in await cursor.fetchall()]
+
+
 async def writers(connection: Connection) -> str:
     """Say who is in a transaction that has written: process, application, since when."""
-    cursor = await connection.execute(
-        "SELECT pid, application_name, xact_start::timestamptz(0)::text FROM pg_stat_activity"
-        " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start"
-    )
-    found = [
-        f"pid {pid} ({application or 'unnamed'}, since {since})"
-        for pid, application, since in await cursor.fetchall()
-    ]
-    return ", ".join(found) or "a prepared transaction"
+    found = await open_writers(connection)
+    return ", ".join(writer.name for writer in found) or "another transaction"
+
+
+async def blockers(connection: Connection, pid: int) -> str:
+    """Say for whom a session waits: process, application, since when."""
+    cursor = await connection.execute("SELECT pg_blocking_pids(%s)", (pid,))
+    [[pids]] = await cursor.fetchall()
+    waited_for = [writer.name for writer in await open_writers(connection) if writer.pid in pids]
+    return ", ".join(waited_for or [f"pid {blocker}" for blocker in pids if blocker]) or "others"
 
 
 async def blockers(connection: Connection, pid: int) -> str:
@@ -155,21 +214,6 @@ async def setting(connection: Connection, name: str) -> str:
     return str(row[0]) if row else ""
 
 
-async def columns(connection: Connection, entity: str) -> tuple[str, ...] | None:
-    """The columns of a table in their order; None if there is no such table."""
-    schema, table = split_entity(entity)
-    cursor = await connection.execute(
-        "SELECT attname FROM pg_attribute"
-        " JOIN pg_class ON pg_class.oid = attrelid"
-        " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
-        " WHERE nspname = %s AND relname = %s AND relkind IN ('r', 'p')"
-        " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        (schema, table),
-    )
-    found = tuple(name for (name,) in await cursor.fetchall())
-    return found or None
-
-
 async def tables(connection: Connection) -> list[str]:
     """The names of all tables outside the system schemas, as users write them."""
     cursor = await connection.execute(
@@ -177,29 +221,6 @@ async def tables(connection: Connection) -> list[str]:
         " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
     )
     return [entity_name(schema, table) for schema, table in await cursor.fetchall()]
-
-
-async def identity_columns(connection: Connection, entity: str) -> frozenset[str]:
-    """The columns whose old value every update and delete of a table tells."""
-    found = []
-    for table in await partitions(connection, entity):
-        name = identifier(table).as_string(connection)
-        cursor = await connection.execute(_IDENTITY_COLUMNS, (name,))
-        found.append(frozenset(column for (column,) in await cursor.fetchall()))
-    return frozenset.intersection(*found)
-
-
-async def partitions(connection: Connection, entity: str) -> list[str]:
-    """The tables that hold a table's rows, each with a replica identity of its own."""
-    name = identifier(entity).as_string(connection)
-    cursor = await connection.execute(
-        "SELECT nspname, relname FROM pg_partition_tree(%s::regclass)"
-        " JOIN pg_class ON pg_class.oid = relid"
-        " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE isleaf",
-        (name,),
-    )
-    found = [entity_name(schema, table) for schema, table in await cursor.fetchall()]
-    return found or [entity]
 
 
 async def describe(connection: Connection, database: str, description: bytes) -> Relation:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from eventscope.errors import EventScopeError
+from eventscope.event import Lsn
 from eventscope.settings import Settings
 
 Connection = psycopg.AsyncConnection[Any]
@@ -97,6 +98,25 @@ async def connect_for_replication(conninfo: str) -> Connection:
                 f"{text}; connect to the server itself, not to a connection pooler"
             ) from error.__cause__
         raise
+
+
+class SystemIdentity(NamedTuple):
+    """Which cluster a replication connection leads to, and where its WAL is."""
+
+    system_id: str
+    timeline: int
+    position: Lsn
+    database: str
+
+
+async def identify(replication: Connection) -> SystemIdentity:
+    """Ask a replication connection for the cluster's identity; raises psycopg.Error."""
+    cursor = await replication.execute("IDENTIFY_SYSTEM")
+    row = await cursor.fetchone()
+    if row is None:
+        raise SourceError("the server does not identify itself")
+    system_id, timeline, position, database = row
+    return SystemIdentity(str(system_id), int(timeline), Lsn.parse(position), str(database))
 
 
 def one_line(error: BaseException) -> str:

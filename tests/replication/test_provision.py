@@ -11,11 +11,12 @@ import pytest
 
 from eventscope import EventScope
 from eventscope.engine import Engine
-from eventscope.event import Lsn
+from eventscope.event import Change, Lsn
 from eventscope.queue.base import QueueError
 from eventscope.replication import catalog, provision
 from eventscope.replication.catalog import Slot
 from eventscope.replication.connection import SourceError, connect
+from eventscope.replication.tables import look_up
 from eventscope.settings import Settings
 from tests.replication.reading import make_slot, role_url
 from tests.servers import fresh_database, running_server
@@ -99,7 +100,7 @@ async def test_a_target_without_its_id_column_is_named(tables, connection):
 
 async def test_a_view_is_no_table(tables, connection):
     await connection.execute("CREATE VIEW latest AS SELECT * FROM posts")
-    with pytest.raises(SourceError, match="table latest does not exist"):
+    with pytest.raises(SourceError, match="latest is a view"):
         await provision.check_tables(connection, an_app("latest"))
 
 
@@ -141,16 +142,13 @@ async def test_a_publication_of_somebody_else_says_what_its_owner_must_run(
 async def test_names_that_need_quoting_are_quoted(connection, make_settings):
     quoted = ODD.replace('"', '""')
     await connection.execute(f'CREATE SCHEMA "{quoted}"')
-    await connection.execute(
-        f'CREATE TABLE "{quoted}"."{quoted}" ("{quoted}" int PRIMARY KEY, a int)'
-    )
+    await connection.execute(f'CREATE TABLE "{quoted}"."{quoted}" ("{quoted}" int, a int)')
     entity = f"{ODD}.{ODD}"
-    await provision.ensure_publication(connection, ODD, [entity])
+    settings = make_settings(publication=ODD, replica_identity="full")
+    await provision.prepare(connection, an_app(entity), settings)
     assert await published(connection, ODD) == [ODD]
-    assert await catalog.columns(connection, entity) == (ODD, "a")
-    assert await catalog.identity_columns(connection, entity) == {ODD}
-    await provision.identify_fully(connection, [entity])
-    assert await catalog.identity_columns(connection, entity) == {ODD, "a"}
+    table = (await look_up(connection, [entity]))[entity]
+    assert (table.name, table.columns, table.identity) == (entity, (ODD, "a"), {ODD, "a"})
 
 
 async def test_a_partitioned_table_is_one_table(connection, settings):
@@ -166,29 +164,40 @@ async def test_a_partitioned_table_is_one_table(connection, settings):
         assert engine.ring.get(0).name == "log"
 
 
-@pytest.mark.parametrize(
-    ("identity", "columns"),
-    [
-        ("DEFAULT", {"id"}),
-        ("FULL", {"id", "slug", "title"}),
-        ("NOTHING", set()),
-        ("USING INDEX posts_slug_key", {"slug"}),
-    ],
-)
-async def test_identity_columns_are_those_whose_old_value_is_told(connection, identity, columns):
-    await connection.execute(
-        "CREATE TABLE posts (id int PRIMARY KEY, slug text NOT NULL, title text);"
-        "CREATE UNIQUE INDEX posts_slug_key ON posts (slug) INCLUDE (title);"
-        f"ALTER TABLE posts REPLICA IDENTITY {identity}"
-    )
-    assert await catalog.identity_columns(connection, "posts") == columns
-
-
-async def test_mapping_columns_outside_the_identity_are_found(tables, connection):
+async def test_a_mapping_column_outside_the_identity_is_a_drawback_unless_it_is_mended(
+    tables, connection, make_settings
+):
     app = an_app(comments="post_id", posts="id")
-    assert await provision.unidentified(connection, app) == {"comments": ("post_id", "counts")}
-    await provision.identify_fully(connection, ["comments"])
-    assert await provision.unidentified(connection, app) == {}
+    [drawback] = await provision.prepare(connection, app, make_settings())
+    assert drawback.line == (
+        "the WAL does not hold old values of comments.post_id: operator counts must recompute its"
+        " whole table when such a row is changed or deleted;"
+        ' run ALTER TABLE "public"."comments" REPLICA IDENTITY FULL;'
+        " or set replica_identity = 'full'"
+    )
+    assert await provision.prepare(connection, app, make_settings(replica_identity="full")) == ()
+    assert await provision.prepare(connection, app, make_settings()) == ()
+
+
+async def test_a_column_that_a_publication_hides_from_an_operator_stops_the_start(
+    tables, connection, settings
+):
+    await connection.execute("CREATE PUBLICATION events FOR TABLE comments (id)")
+    with pytest.raises(SourceError, match=r"events leaves out comments.post_id, comments.body.*"):
+        await provision.prepare(connection, an_app(comments="post_id"), settings)
+
+
+async def test_generated_columns_are_published_where_they_can_be(connection, settings):
+    await connection.execute(
+        "CREATE TABLE posts (id int PRIMARY KEY, a int, s int GENERATED ALWAYS AS (a * 2) STORED);"
+        "ALTER TABLE posts REPLICA IDENTITY FULL"
+    )
+    async with Engine(an_app("posts"), settings, attended=True) as engine:
+        await connection.execute("INSERT INTO posts VALUES (1, 2); UPDATE posts SET a = 3")
+        await engine.settle(20)
+        event = engine.ring.get(1)
+    assert event.new_record == {"id": 1, "a": 3, "s": 6}
+    assert event.changes["s"] == Change(4, 6)
 
 
 def a_slot(**given) -> Slot:
