@@ -20,7 +20,7 @@ EVENT_TYPES: Final = (*ROW_EVENTS, *MESSAGES)
 
 Form = Literal["python", "text", "json"]
 """How a row's values are said: as Python's where those are exact, else as PostgreSQL's text; all
-as PostgreSQL's text; or as what msgspec writes as JSON."""
+as PostgreSQL's text; or as fragments of JSON (``msgspec.Raw``)."""
 
 
 class _Unchanged(Enum):

@@ -39,6 +39,10 @@ _IMAGES_OF: Final = {INSERT: ("N",), UPDATE: ("N", "KN", "ON"), DELETE: ("K", "O
 """The row images that a message may hold, in their order."""
 
 _POSTGRES_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_YEAR_1: Final = (datetime.min.replace(tzinfo=UTC) - _POSTGRES_EPOCH) // _MICROSECOND
+_YEAR_10000: Final = (datetime.max.replace(tzinfo=UTC) - _POSTGRES_EPOCH) // _MICROSECOND + 1
+
 _BEGIN = struct.Struct(">qqI")
 _COMMIT = struct.Struct(">Bqqq")
 _U16 = struct.Struct(">H")
@@ -157,7 +161,7 @@ def parse_begin(message: bytes) -> Begin:
         commit_lsn, committed_at, xid = _BEGIN.unpack_from(message, 1)
     except struct.error as error:
         raise ProtocolError(f"broken Begin message: {error}") from None
-    return Begin(Lsn(commit_lsn), committed_at, xid)
+    return Begin(_lsn(commit_lsn), _time(committed_at), xid)
 
 
 def parse_commit(message: bytes) -> Commit:
@@ -166,13 +170,13 @@ def parse_commit(message: bytes) -> Commit:
         _, commit_lsn, end_lsn, committed_at = _COMMIT.unpack_from(message, 1)
     except struct.error as error:
         raise ProtocolError(f"broken Commit message: {error}") from None
-    return Commit(Lsn(commit_lsn), Lsn(end_lsn), committed_at)
+    return Commit(_lsn(commit_lsn), _lsn(end_lsn), _time(committed_at))
 
 
 def parse_origin(message: bytes) -> Origin:
     """Read an Origin message."""
     reader = _Reader(message)
-    return Origin(Lsn(reader.int64()), reader.string())
+    return Origin(_lsn(reader.int64()), reader.string())
 
 
 def parse_relation(message: bytes) -> RelationMessage:
@@ -205,7 +209,7 @@ def parse_message(message: bytes) -> LogicalMessage:
     """Read a logical decoding message."""
     reader = _Reader(message)
     flags, lsn, prefix = reader.byte(), reader.int64(), reader.string()
-    return LogicalMessage(bool(flags & 1), Lsn(lsn), prefix, reader.take(reader.uint32()))
+    return LogicalMessage(bool(flags & 1), _lsn(lsn), prefix, reader.take(reader.uint32()))
 
 
 def subject(description: bytes) -> Subject:
@@ -258,6 +262,18 @@ def _parse_tuple(reader: _Reader) -> Tuple:
         else:
             raise ProtocolError(f"unknown column status {chr(status)!r}")
     return Tuple(tuple(values), kind)
+
+
+def _lsn(position: int) -> Lsn:
+    if position < 0:
+        raise ProtocolError("a position that no WAL reaches")
+    return Lsn(position)
+
+
+def _time(microseconds: int) -> int:
+    if not _YEAR_1 <= microseconds < _YEAR_10000:
+        raise ProtocolError("a commit at no time of our calendar")
+    return microseconds
 
 
 class _Reader:

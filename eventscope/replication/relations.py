@@ -204,13 +204,14 @@ def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
 def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
     """A logical message as a row; its content is text for who wrote text."""
     read = values.reader(form)
+    content, type_oid = message.content, values.TEXT
     try:
-        content: Any = message.content.decode()
+        content.decode()
     except UnicodeDecodeError:
-        content = read(values.BYTEA, rb"\x" + message.content.hex().encode())
+        content, type_oid = rb"\x" + content.hex().encode(), values.BYTEA
     return {
-        "prefix": message.prefix,
-        "content": content,
+        "prefix": read(values.TEXT, message.prefix.encode()),
+        "content": read(type_oid, content),
         "transactional": read(values.BOOL, b"t" if message.transactional else b"f"),
     }
 

@@ -44,7 +44,7 @@ _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)
 def reader(form: Form) -> Callable[[int, bytes], Any]:
     """What turns a type's oid and a value's text into the value, for the calling thread alone.
 
-    In JSON form a value is what msgspec writes as JSON, with ``msgspec.Raw`` for what is JSON.
+    A value in JSON form is a ``msgspec.Raw``.
     """
     if form == "text":
         return _as_text
@@ -98,6 +98,17 @@ class _Loaders(dict[int, Callable[[bytes], Any]]):
             load = _exact_array(load)
         self[oid] = load
         return load
+
+
+class _JsonLoaders(_Loaders):
+    """Loaders whose values are written as JSON at once, where that can still fail."""
+
+    def read(self, oid: int, text: bytes) -> msgspec.Raw:
+        try:
+            written = msgspec.json.encode(self[oid](text))
+        except Exception:
+            written = msgspec.json.encode(_as_text(oid, text))
+        return msgspec.Raw(written)
 
 
 def _exact_array(load: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -195,7 +206,7 @@ class _OfThread(threading.local):
 
     def __init__(self) -> None:
         self.python = _Loaders(_PYTHON)
-        self.json = _Loaders(_JSON)
+        self.json = _JsonLoaders(_JSON)
 
 
 _PYTHON: Final = _python()

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from eventscope.replication.pgoutput import ColumnMessage, Missing
 
-Values = Sequence[bytes | Missing | None]
+Value = bytes | Missing | None
+Values = Sequence[Value]
 
 
 def begin(commit_lsn: int, xid: int = 7, committed_at: int = 0) -> bytes:
@@ -70,7 +71,7 @@ def row(kind: str, values: Values) -> bytes:
     return kind.encode() + struct.pack(">H", len(values)) + b"".join(map(value, values))
 
 
-def value(one: bytes | Missing | None) -> bytes:
+def value(one: Value) -> bytes:
     if one is None:
         return b"n"
     if isinstance(one, Missing):

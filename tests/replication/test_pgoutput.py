@@ -15,7 +15,9 @@ from tests.replication import encoder
 
 OIDS = st.integers(0, 2**32 - 1)
 LSNS = st.integers(0, 2**63 - 1)
-TIMES = st.integers(-(2**63), 2**63 - 1)
+DAY = 86_400_000_000
+TIMES = st.integers(-730_119 * DAY, 2_921_940 * DAY - 1)
+"""From the year 1 to the year 9999."""
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 VALUES = st.lists(st.one_of(st.binary(max_size=40), st.none(), st.just(MISSING)), max_size=6)
 FULL_VALUES = st.lists(st.one_of(st.binary(max_size=40), st.none()), max_size=6)
@@ -174,9 +176,28 @@ def test_row_images_that_do_not_belong_to_their_message_are_a_protocol_error(mes
         parse(message)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        encoder.begin(-1),
+        encoder.begin(1, committed_at=2_921_940 * DAY),
+        encoder.begin(1, committed_at=-730_119 * DAY - 1),
+        encoder.begin(1, committed_at=2**63 - 1),
+        encoder.commit(1, -1),
+        encoder.origin(-1, "elsewhere"),
+        encoder.logical_message(True, -1, "prefix", b""),
+    ],
+)
+def test_a_position_or_time_that_nothing_can_be_at_is_a_protocol_error(message):
+    with pytest.raises(ProtocolError):
+        parse(message)
+
+
 def test_times_count_microseconds_from_the_year_2000():
+    assert pgoutput.timestamp(2_921_940 * DAY - 1) == datetime.max.replace(tzinfo=UTC)
+    assert pgoutput.timestamp(-730_119 * DAY) == datetime.min.replace(tzinfo=UTC)
     assert pgoutput.timestamp(1) == datetime(2000, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
-    assert pgoutput.timestamp(-86_400_000_000) == datetime(1999, 12, 31, tzinfo=UTC)
+    assert pgoutput.timestamp(-DAY) == datetime(1999, 12, 31, tzinfo=UTC)
 
 
 def test_an_lsn_of_a_message_prints_as_postgres_does():

@@ -18,7 +18,7 @@ from tests.replication.random_types import Table, Type, tables
 from tests.replication.reading import Reading, reading
 from tests.servers import fresh_database
 
-TABLES = 200
+TABLES = 150
 
 Row = dict[str, str | None]
 

@@ -8,7 +8,7 @@ import pytest
 from eventscope.event import UNCHANGED, Change, Lsn
 from eventscope.inspection.json_line import json_line
 from eventscope.replication.catalog import undescribed
-from eventscope.replication.pgoutput import MISSING, ColumnMessage
+from eventscope.replication.pgoutput import MISSING, ColumnMessage, ProtocolError
 from eventscope.replication.relations import Relation, Transaction, event_of, texts
 from tests.replication import encoder
 from tests.replication.reading import reading
@@ -270,6 +270,23 @@ def test_a_document_however_deep_or_long_stays_itself():
         assert event.new_record["doc"] == (text if "[[" in text else json.loads(text))
         assert event.in_form("text").new_record == {"doc": text}
         assert f'"new_record":{{"doc":{text}}},' in json_line(event)
+
+
+def test_an_array_deeper_than_any_is_text_in_json():
+    array_column = [ColumnMessage("a", 1007, -1, True)]
+    text = "{" * 100_000 + "1" + "}" * 100_000
+    message = encoder.insert(5, [text.encode()])
+    event = event_of(a_relation(columns=array_column), message, TRANSACTION, 0)
+    assert json.loads(json_line(event))["new_record"] == {"a": text}
+
+
+def test_a_row_with_other_columns_than_its_table_is_a_protocol_error():
+    for message in (encoder.insert(5, [b"1"]), encoder.delete(5, key=[b"1", None, None])):
+        event = event_of(a_relation(), message, TRANSACTION, 0)
+        with pytest.raises(ProtocolError, match=r"for the 2 columns of table t"):
+            _ = event.new_record
+        with pytest.raises(ProtocolError, match=r"for the 2 columns of table t"):
+            texts(a_relation(), message, "id")
 
 
 def test_a_document_that_is_none_does_not_break_the_line():

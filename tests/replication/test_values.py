@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import get_args
 
+import psycopg
 import pytest
 from psycopg import sql
+from psycopg.types import TypeInfo
 
 from eventscope.event import Change, Event, Form
 from eventscope.inspection.json_line import json_line
 from eventscope.replication.connection import Connection, connect, conninfo
+from eventscope.replication.values import TEXT, built_in
 from eventscope.settings import Settings
 from tests.replication.examples import Example
 from tests.replication.examples.compounds import ARRAYS, MADE, TYPES
@@ -203,6 +206,13 @@ async def test_type_names_are_those_of_the_catalog(session, settings, examples):
     event, _ = await only_event(session, settings, [(type_, sql.SQL("NULL")) for type_ in NAMED])
     found = dict(zip(NAMED, event.source.columns.values(), strict=True))
     assert found == NAMED
+
+
+def test_what_psycopg_was_told_of_a_type_in_another_database_is_not_believed():
+    psycopg.adapters.types.add(TypeInfo("numbers", 99_998, 99_999))
+    assert built_in(99_998) == TEXT
+    assert built_in(99_999) == TEXT
+    assert built_in(99_998, in_array=True) == psycopg.adapters.types["text"].array_oid
 
 
 async def test_nan_is_no_change_of_nan(connection, settings):
