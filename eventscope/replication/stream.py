@@ -55,6 +55,7 @@ class Stream:
         self._arrived = asyncio.Event()
         self._reading = False
         self._full = False
+        self._emptied = True
         self._closed = False
         self._error: Exception | None = None
         self._heard = time.monotonic()
@@ -159,8 +160,9 @@ class Stream:
         if self._closed or self._error is not None:
             return
         try:
-            self._pgconn.consume_input()
-            complete = self._drain()
+            if self._emptied:  # or libpq would move all that it holds, and grow without end
+                self._pgconn.consume_input()
+            self._emptied = complete = self._drain()
         except Exception as error:  # a callback has no caller: whoever waits for rows gets it
             self._fail(error)
             return
