@@ -274,7 +274,8 @@ class Runner:
         return any(name in self.operator.entities for name in relation.names)
 
     def _wants(self, queued: QueuedEvent) -> bool:
-        return self._wants_kind(queued.relation, queued.message[0])
+        """Whether an event of a relation that it follows is for this operator."""
+        return EVENT_TYPE_OF[queued.message[0]] in self.operator.events
 
     def _wants_kind(self, relation: Relation, kind: int) -> bool:
         return self._follows(relation) and EVENT_TYPE_OF[kind] in self.operator.events

@@ -198,7 +198,8 @@ class SqliteQueue:
             return []
         transactions = await self._desk.execute_fetchall(
             "SELECT first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at FROM txn"
-            " WHERE last_seq >= ? AND first_seq <= ? ORDER BY last_seq",
+            " WHERE last_seq BETWEEN ? AND (SELECT min(last_seq) FROM txn WHERE last_seq >= ?)"
+            " ORDER BY last_seq",
             (rows[0][0], rows[-1][0]),
         )
         return list(self._joined(rows, transactions))

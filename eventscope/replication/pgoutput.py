@@ -231,33 +231,51 @@ def row_relation(message: bytes) -> int:
 
 def parse_row(message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """Split an Insert, Update or Delete message into its new and its old row image."""
-    reader = _Reader(message, offset=5)
-    first = _parse_tuple(reader)
-    second = None if reader.at_end() else _parse_tuple(reader)
+    try:
+        first, end = _parse_tuple(message, 5)
+        second = None
+        if end < len(message):
+            second, end = _parse_tuple(message, end)
+    except (IndexError, struct.error):
+        raise ProtocolError("row message ends early") from None
+    if end > len(message):
+        raise ProtocolError(f"message ends {end - len(message)} bytes early")
     kinds = first.kind if second is None else first.kind + second.kind
-    if kinds not in _IMAGES_OF.get(message[0], ()) or not reader.at_end():
+    if kinds not in _IMAGES_OF.get(message[0], ()) or end != len(message):
         raise ProtocolError(f"row images {kinds} in a message {chr(message[0])!r}")
     if second is not None:
         return second, first
     return (first, None) if kinds == "N" else (None, first)
 
 
-def _parse_tuple(reader: _Reader) -> Tuple:
-    kind = chr(reader.byte())
+def _parse_tuple(message: bytes, position: int) -> tuple[Tuple, int]:
+    """A row image and where it ends, which may be behind the message's end.
+
+    Raises IndexError or struct.error where the message ends early. Every value of every row that
+    anybody looks at passes here, so it goes without a call for each.
+    """
+    kind = chr(message[position])
     if kind not in "NOK":
         raise ProtocolError(f"unknown row image {kind!r}")
+    (count,) = _U16.unpack_from(message, position + 1)
+    position += 3
+    length = _U32.unpack_from
     values: list[bytes | Missing | None] = []
-    for _ in range(reader.uint16()):
-        status = reader.byte()
+    for _ in range(count):
+        status = message[position]
         if status == 0x74:  # t: text
-            values.append(reader.take(reader.uint32()))
+            start = position + 5
+            position = start + length(message, position + 1)[0]
+            values.append(message[start:position])
         elif status == 0x6E:  # n: null
+            position += 1
             values.append(None)
         elif status == 0x75:  # u: unchanged TOAST
+            position += 1
             values.append(MISSING)
         else:
             raise ProtocolError(f"unknown column status {chr(status)!r}")
-    return Tuple(tuple(values), kind)
+    return Tuple(tuple(values), kind), position
 
 
 class _Reader:
@@ -265,12 +283,9 @@ class _Reader:
 
     __slots__ = ("_data", "_position")
 
-    def __init__(self, data: bytes, offset: int = 1) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._position = offset
-
-    def at_end(self) -> bool:
-        return self._position >= len(self._data)
+        self._position = 1  # behind the kind
 
     def take(self, count: int) -> bytes:
         end = self._position + count

@@ -7,7 +7,7 @@ that describes them, so they stay readable when the table changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 import eventscope
@@ -92,6 +92,16 @@ class Relation:
         return self._positions.get(column)
 
     @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns in their order."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def value_oids(self) -> tuple[int, ...]:
+        """The types that read its columns' values."""
+        return tuple(column.value_oid for column in self.columns)
+
+    @cached_property
     def _positions(self) -> dict[str, int]:
         return {column.name: index for index, column in enumerate(self.columns)}
 
@@ -110,16 +120,21 @@ class Transaction(NamedTuple):
 
 def event_of(relation: Relation, message: bytes, transaction: Transaction, index: int) -> Event:
     """Build the event of a raw row message; its values are decoded when looked at."""
+    end_lsn, timestamp = _printed(transaction.end_lsn), _moment(transaction.committed_at)
     return Event(
-        id=EventId.of(transaction.end_lsn, index),
+        id=EventId(f"{end_lsn}/{index}"),
         type=pgoutput.EVENT_TYPE_OF[message[0]],
         source=relation.source,
-        timestamp=pgoutput.timestamp(transaction.committed_at),
+        timestamp=timestamp,
         lsn=transaction.commit_lsn,
         xid=transaction.xid,
         key=relation.key,
         load=partial(_load, relation, message),
     )
+
+
+_printed = lru_cache(maxsize=16)(str)
+_moment = lru_cache(maxsize=16)(pgoutput.timestamp)
 
 
 def texts(relation: Relation, message: bytes, column: str) -> tuple[Text, Text]:
@@ -179,6 +194,11 @@ def _holds(relation: Relation, image: Tuple, position: int) -> bool:
     return image.kind != "K" or relation.columns[position].in_identity
 
 
+def _is_whole(relation: Relation, image: Tuple) -> bool:
+    """Whether a row image surely tells of every column."""
+    return image.kind == "N" or (image.kind == "O" and not relation.partitioned)
+
+
 def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
     if message[0] == pgoutput.TRUNCATE:
         return RowImages(None, None, False, ())
@@ -187,10 +207,13 @@ def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
     new, old = _images(relation, message)
     changed: tuple[str, ...] = ()
     if new is not None and old is not None:
+        whole = _is_whole(relation, old)
         changed = tuple(
-            column.name
-            for position, column in enumerate(relation.columns)
-            if _holds(relation, old, position) and new.values[position] != old.values[position]
+            name
+            for position, (name, after, before) in enumerate(
+                zip(relation.column_names, new.values, old.values, strict=True)
+            )
+            if after != before and (whole or _holds(relation, old, position))
         )
     return RowImages(
         new=None if new is None else _record(relation, new, form),
@@ -216,13 +239,17 @@ def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
 
 
 def _record(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
-    read = values.reader(form)
+    texts = [None if isinstance(text, Missing) else text for text in image.values]
+    read = values.row_reader(form)(relation.value_oids, texts)
+    record = dict(zip(relation.column_names, read, strict=True))
+    if MISSING in image.values:
+        for name, text in zip(relation.column_names, image.values, strict=True):
+            if text is MISSING:
+                record[name] = UNCHANGED
+    if _is_whole(relation, image):
+        return record
     return {
-        column.name: None
-        if text is None
-        else UNCHANGED
-        if isinstance(text, Missing)
-        else read(column.value_oid, text)
-        for position, (column, text) in enumerate(zip(relation.columns, image.values, strict=True))
-        if _holds(relation, image, position)
+        name: value
+        for place, (name, value) in enumerate(record.items())
+        if _holds(relation, image, place)
     }

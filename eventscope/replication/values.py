@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -51,6 +51,13 @@ def reader(form: Form) -> Callable[[int, bytes], Any]:
     return _of_thread.python.read if form == "python" else _of_thread.json.read
 
 
+def row_reader(form: Form) -> Callable[[tuple[int, ...], Sequence[bytes | None]], Sequence[Any]]:
+    """As ``reader``, for the types and texts of a whole row at once, which is much faster."""
+    if form == "text":
+        return _as_texts
+    return _of_thread.python.read_row if form == "python" else _of_thread.json.read_row
+
+
 def built_in(oid: int, *, in_array: bool = False, delimiter: str = ",") -> int:
     """The built-in type that reads a type's values, or arrays of them.
 
@@ -79,11 +86,28 @@ def _as_text(oid: int, text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
+def _as_texts(oids: tuple[int, ...], texts: Sequence[bytes | None]) -> Sequence[str | None]:
+    return [None if text is None else _as_text(0, text) for text in texts]
+
+
 class _Loaders(dict[int, Callable[[bytes], Any]]):
     """The loaders of a context, made when first needed."""
 
     def __init__(self, adapters: AdaptersMap) -> None:
         self._transformer = Transformer(adapters)
+        self._rows: dict[tuple[int, ...], _RowLoader] = {}
+
+    def read_row(self, oids: tuple[int, ...], texts: Sequence[bytes | None]) -> Sequence[Any]:
+        load = self._rows.get(oids)
+        if load is None:
+            load = self._rows[oids] = _RowLoader(self._transformer.adapters, oids)
+        try:
+            return load(texts)
+        except Exception:  # some loader cannot say its value: find out which
+            return [
+                None if text is None else self.read(oid, text)
+                for oid, text in zip(oids, texts, strict=True)
+            ]
 
     def read(self, oid: int, text: bytes) -> Any:
         try:
@@ -93,22 +117,44 @@ class _Loaders(dict[int, Callable[[bytes], Any]]):
 
     def __missing__(self, oid: int) -> Callable[[bytes], Any]:
         load: Callable[[bytes], Any] = self._transformer.get_loader(oid, Format.TEXT).load
-        info = self._transformer.adapters.types.get(oid)
-        if info is not None and info.array_oid == oid:
+        if _is_array(self._transformer.adapters, oid):
             load = _exact_array(load)
         self[oid] = load
         return load
 
 
-def _exact_array(load: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Refuse arrays whose bounds a list cannot hold: ``[0:1]={a,b}``."""
+class _RowLoader:
+    """psycopg's loaders of a row's columns, called without a detour through Python."""
 
+    def __init__(self, adapters: AdaptersMap, oids: tuple[int, ...]) -> None:
+        transformer = Transformer(adapters)
+        transformer.set_loader_types(oids, Format.TEXT)
+        self._load = transformer.load_sequence
+        self._arrays = [place for place, oid in enumerate(oids) if _is_array(adapters, oid)]
+
+    def __call__(self, texts: Sequence[bytes | None]) -> Sequence[Any]:
+        for place in self._arrays:
+            _check_bounds(texts[place])
+        return self._load(texts)
+
+
+def _is_array(adapters: AdaptersMap, oid: int) -> bool:
+    info = adapters.types.get(oid)
+    return info is not None and info.array_oid == oid
+
+
+def _exact_array(load: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def load_exactly(text: bytes) -> Any:
-        if text.startswith(b"["):
-            raise ValueError("the array does not start at 1")
+        _check_bounds(text)
         return load(text)
 
     return load_exactly
+
+
+def _check_bounds(array: bytes | None) -> None:
+    """Raise ValueError for an array whose bounds a list cannot hold: ``[0:1]={a,b}``."""
+    if array is not None and array.startswith(b"["):
+        raise ValueError("the array does not start at 1")
 
 
 def _python() -> AdaptersMap:
