@@ -45,6 +45,7 @@ _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _I32 = struct.Struct(">i")
 _I64 = struct.Struct(">q")
+_u16, _u32 = _U16.unpack_from, _U32.unpack_from
 
 
 class ProtocolError(EventScopeError):
@@ -223,7 +224,7 @@ def describing(prefix: str) -> bytes:
 def row_relation(message: bytes) -> int:
     """Tell the table oid of an Insert, Update or Delete message."""
     try:
-        oid: int = _U32.unpack_from(message, 1)[0]
+        oid: int = _u32(message, 1)[0]
     except struct.error as error:
         raise ProtocolError(f"broken row message: {error}") from None
     return oid
@@ -231,18 +232,19 @@ def row_relation(message: bytes) -> int:
 
 def parse_row(message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """Split an Insert, Update or Delete message into its new and its old row image."""
+    end = len(message)
     try:
-        first, end = _parse_tuple(message, 5)
+        first, position = _parse_tuple(message, 5)
         second = None
-        if end < len(message):
-            second, end = _parse_tuple(message, end)
+        if position < end:
+            second, position = _parse_tuple(message, position)
     except (IndexError, struct.error):
         raise ProtocolError("row message ends early") from None
-    if end > len(message):
-        raise ProtocolError(f"message ends {end - len(message)} bytes early")
     kinds = first.kind if second is None else first.kind + second.kind
-    if kinds not in _IMAGES_OF.get(message[0], ()) or end != len(message):
-        raise ProtocolError(f"row images {kinds} in a message {chr(message[0])!r}")
+    if kinds not in _IMAGES_OF.get(message[0], ()) or position != end:
+        raise ProtocolError(
+            f"row images {kinds} of {position} bytes in a message {chr(message[0])!r} of {end}"
+        )
     if second is not None:
         return second, first
     return (first, None) if kinds == "N" else (None, first)
@@ -251,28 +253,28 @@ def parse_row(message: bytes) -> tuple[Tuple | None, Tuple | None]:
 def _parse_tuple(message: bytes, position: int) -> tuple[Tuple, int]:
     """A row image and where it ends, which may be behind the message's end.
 
-    Raises IndexError or struct.error where the message ends early. Every value of every row that
-    anybody looks at passes here, so it goes without a call for each.
+    Every value that anybody looks at passes here, so this goes without a call for each. Raises
+    IndexError or struct.error where the message ends early.
     """
     kind = chr(message[position])
     if kind not in "NOK":
         raise ProtocolError(f"unknown row image {kind!r}")
-    (count,) = _U16.unpack_from(message, position + 1)
+    count = _u16(message, position + 1)[0]
     position += 3
-    length = _U32.unpack_from
     values: list[bytes | Missing | None] = []
+    add = values.append
     for _ in range(count):
         status = message[position]
         if status == 0x74:  # t: text
             start = position + 5
-            position = start + length(message, position + 1)[0]
-            values.append(message[start:position])
+            position = start + _u32(message, position + 1)[0]
+            add(message[start:position])
         elif status == 0x6E:  # n: null
             position += 1
-            values.append(None)
+            add(None)
         elif status == 0x75:  # u: unchanged TOAST
             position += 1
-            values.append(MISSING)
+            add(MISSING)
         else:
             raise ProtocolError(f"unknown column status {chr(status)!r}")
     return Tuple(tuple(values), kind), position

@@ -6,6 +6,7 @@ that describes them, so they stay readable when the table changes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
@@ -102,6 +103,12 @@ class Relation:
         return tuple(column.value_oid for column in self.columns)
 
     @cached_property
+    def mutable_places(self) -> tuple[int, ...]:
+        """Where the columns are whose values could be changed in place."""
+        oids = enumerate(self.value_oids)
+        return tuple(place for place, oid in oids if oid not in values.IMMUTABLE)
+
+    @cached_property
     def _positions(self) -> dict[str, int]:
         return {column.name: index for index, column in enumerate(self.columns)}
 
@@ -157,11 +164,11 @@ Text = bytes | None | Missing
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)
+    width = len(relation.columns)
     for image in (new, old):
-        if image is not None and len(image.values) != len(relation.columns):
+        if image is not None and len(image.values) != width:
             raise ProtocolError(
-                f"{len(image.values)} values for the {len(relation.columns)} columns"
-                f" of table {relation.entity}"
+                f"{len(image.values)} values for the {width} columns of table {relation.entity}"
             )
     if new is not None and old is not None and MISSING in new.values:
         values = (
@@ -205,23 +212,41 @@ def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
     if message[0] == pgoutput.MESSAGE:
         return RowImages(_said(pgoutput.parse_message(message), form), None, False, ())
     new, old = _images(relation, message)
+    after = None if new is None else _record(relation, new, form)
+    if old is None:
+        return RowImages(after, None, False, ())
+    if new is not None and after is not None and _is_whole(relation, old):
+        return _load_both(relation, after, new.values, old.values, form)
+    old_is_key = old.kind == "K" or (relation.partitioned and None in old.values)
     changed: tuple[str, ...] = ()
-    if new is not None and old is not None:
-        whole = _is_whole(relation, old)
+    if new is not None:
         changed = tuple(
-            name
-            for position, (name, after, before) in enumerate(
-                zip(relation.column_names, new.values, old.values, strict=True)
-            )
-            if after != before and (whole or _holds(relation, old, position))
+            column.name
+            for position, column in enumerate(relation.columns)
+            if _holds(relation, old, position) and new.values[position] != old.values[position]
         )
-    return RowImages(
-        new=None if new is None else _record(relation, new, form),
-        old=None if old is None else _record(relation, old, form),
-        old_is_key=old is not None
-        and (old.kind == "K" or (relation.partitioned and None in old.values)),
-        changed=changed,
-    )
+    return RowImages(after, _record(relation, old, form), old_is_key, changed)
+
+
+def _load_both(
+    relation: Relation,
+    after: dict[str, Any],
+    new: tuple[Text, ...],
+    old: tuple[Text, ...],
+    form: Form,
+) -> RowImages:
+    """Both rows of an update: what is the same in both is decoded once."""
+    before = after.copy()
+    changed = []
+    read = values.reader(form)
+    for column, now, then in zip(relation.columns, new, old, strict=True):
+        if now != then:
+            changed.append(column.name)
+            before[column.name] = _value(read, column.value_oid, then)
+    for place in relation.mutable_places:  # one must not change with the other
+        column = relation.columns[place]
+        before[column.name] = _value(read, column.value_oid, old[place])
+    return RowImages(after, before, False, tuple(changed))
 
 
 def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
@@ -239,17 +264,18 @@ def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
 
 
 def _record(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
-    texts = [None if isinstance(text, Missing) else text for text in image.values]
-    read = values.row_reader(form)(relation.value_oids, texts)
-    record = dict(zip(relation.column_names, read, strict=True))
-    if MISSING in image.values:
-        for name, text in zip(relation.column_names, image.values, strict=True):
-            if text is MISSING:
-                record[name] = UNCHANGED
-    if _is_whole(relation, image):
-        return record
-    return {
-        name: value
-        for place, (name, value) in enumerate(record.items())
-        if _holds(relation, image, place)
-    }
+    if MISSING in image.values or not _is_whole(relation, image):
+        read = values.reader(form)
+        return {
+            column.name: _value(read, column.value_oid, image.values[place])
+            for place, column in enumerate(relation.columns)
+            if _holds(relation, image, place)
+        }
+    row = values.row_reader(form)(relation.value_oids, image.values)
+    return dict(zip(relation.column_names, row))  # noqa: B905 - counted before
+
+
+def _value(read: Callable[[int, bytes], Any], oid: int, text: Text) -> Any:
+    if text is None:
+        return None
+    return UNCHANGED if isinstance(text, Missing) else read(oid, text)
