@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +35,7 @@ class HandlerEffect:
         self, operator: HandlerOperator, conninfo: str, on_wait: Callable[[int | None], None]
     ) -> None:
         self._operator = operator
+        self._is_async = operator.is_async
         self._session = Session(conninfo, on_wait) if operator.takes_tx else None
 
     async def apply(self, events: Sequence[QueuedEvent]) -> None:
@@ -58,12 +59,23 @@ class HandlerEffect:
             await self._session.close()
 
     async def _call(self, event: Event, **arguments: Any) -> None:
-        clock = asyncio.timeout(self._operator.timeout)
+        """Call the handler; its time is kept from the first thing that it waits for.
+
+        To set a clock for each event costs more than a handler that waits for nothing.
+        """
+        started = asyncio.get_running_loop().time()
+        clock: asyncio.Timeout | None = None
+        running = self._run(event, arguments)
         try:
+            try:
+                waited = running.send(None)
+            except StopIteration:
+                return
+            clock = asyncio.timeout_at(started + self._operator.timeout)
             async with clock:
-                await self._run(event, arguments)
+                await _Begun(running, waited)
         except TimeoutError as error:
-            if not clock.expired():
+            if clock is None or not clock.expired():
                 raise
             raise HandlerTimeout(f"no end after {self._operator.timeout:g} s") from error
         except SystemExit as error:
@@ -75,12 +87,35 @@ class HandlerEffect:
             raise HandlerEscaped(error) from error
 
     async def _run(self, event: Event, arguments: Mapping[str, Any]) -> None:
-        if self._operator.is_async:
+        if self._is_async:
             await self._operator.function(event, **arguments)
         else:
             result = await _in_thread(self._operator.function, event)
             if inspect.isawaitable(result):  # a coroutine function in some wrapping
                 await result
+
+
+class _Begun:
+    """The rest of a coroutine that has been run up to its first wait."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waited: Any) -> None:
+        self._coroutine = coroutine
+        self._waited = waited
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        step: Callable[[Any], Any]
+        waited = self._waited
+        while True:
+            try:
+                answer = yield waited
+            except BaseException as error:
+                step, answer = self._coroutine.throw, error
+            else:
+                step = self._coroutine.send
+            try:
+                waited = step(answer)
+            except StopIteration:
+                return
 
 
 async def _in_thread(function: Callable[..., Any], event: Event) -> Any:

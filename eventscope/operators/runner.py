@@ -24,7 +24,7 @@ from eventscope.replication.relations import Relation
 
 _log = structlog.get_logger("eventscope.operators")
 
-_READ: Final = 200
+_READ: Final = 500
 """Events read from the queue at once."""
 
 _SAVE_INTERVAL: Final = 0.02
@@ -128,9 +128,12 @@ class Runner:
             visible = self._queue.last_seq
             relations = [v for v, r in self._queue.relations.items() if self._follows(r)]
             events = await self._queue.read(self._position, relations, _READ)
-            if await self._pass_all(events) and len(events) < _READ:
+            passed = await self._pass_all(events)
+            if passed and len(events) < _READ:
                 self._position = max(self._position, visible)
-            await self.save()
+            more = passed and self.depth > 0 and not (self._paused or self._stopping)
+            if not more or self._due():
+                await self.save()
 
     async def save(self) -> None:
         """Make the position durable."""
@@ -143,6 +146,9 @@ class Runner:
         """Release everything."""
         if self._effect is not None:
             await self._effect.close()
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._saved_at > _SAVE_INTERVAL
 
     async def _pass_all(self, events: Sequence[QueuedEvent]) -> bool:
         """Apply events, together if that works; False if not all were done with."""
@@ -180,7 +186,7 @@ class Runner:
             self.depth -= 1
             self.applied += 1
         self._position = queued.seq
-        if time.monotonic() - self._saved_at > _SAVE_INTERVAL:
+        if self._due():
             await self.save()
         return True
 
@@ -274,7 +280,8 @@ class Runner:
         return any(name in self.operator.entities for name in relation.names)
 
     def _wants(self, queued: QueuedEvent) -> bool:
-        return self._wants_kind(queued.relation, queued.message[0])
+        """Whether an event of a relation that it follows is for this operator."""
+        return EVENT_TYPE_OF[queued.message[0]] in self.operator.events
 
     def _wants_kind(self, relation: Relation, kind: int) -> bool:
         return self._follows(relation) and EVENT_TYPE_OF[kind] in self.operator.events

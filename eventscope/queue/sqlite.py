@@ -20,6 +20,7 @@ import aiosqlite
 import msgspec
 
 from eventscope.event import Lsn
+from eventscope.queue.appender import Appender
 from eventscope.queue.base import Checkpoint, Origin, QueuedEvent, QueueError
 from eventscope.queue.file_lock import FileLock
 from eventscope.replication.assembly import Batch, Counts
@@ -42,6 +43,8 @@ CREATE TABLE event(
 CREATE TABLE operator(name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
 """
 
+_PAGE: Final = 16_384
+"""Bytes of a page: larger than usual, since rows are only ever appended."""
 _PRUNE_CHUNK: Final = 5_000
 
 
@@ -111,24 +114,27 @@ class SqliteQueue:
                 f"queue file {self.path} holds the events of {described(self._origin)}, "
                 f"not of {described(origin)}; name another with queue_path"
             )
-        log = self._log
-        if self._origin is None:
-            await log.execute(
+        await self._log.execute(
+            ("DELETE FROM origin", ()),
+            (
                 "INSERT INTO origin VALUES (?, ?, ?)",
                 (origin.system_id, origin.database, origin.slot),
-            )
-        await log.execute("DELETE FROM checkpoint")
-        await log.execute(
-            "INSERT INTO checkpoint VALUES (?, ?)",
-            (checkpoint.timeline, checkpoint.acknowledged),
+            ),
+            ("DELETE FROM checkpoint", ()),
+            (
+                "INSERT INTO checkpoint VALUES (?, ?)",
+                (checkpoint.timeline, checkpoint.acknowledged),
+            ),
         )
-        await log.commit()
         self._origin, self._checkpoint = origin, checkpoint
 
     async def append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
         """Store a batch durably."""
+        descriptions = {
+            version: msgspec.json.encode(relations[version]).decode() for version in batch.relations
+        }
         with self._named_in_errors():
-            await self._append(batch, relations)
+            await self._log.append(batch, descriptions)
         for version, message in batch.relations.items():
             self._know(version, message, relations[version])
         if batch.transactions:
@@ -136,38 +142,15 @@ class SqliteQueue:
             self._last_seq = last.last_seq
             self._checkpoint = replace(self._begun(), stored=last.end_lsn)
 
-    async def _append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
-        log = self._log
-        try:
-            for version, message in batch.relations.items():
-                description = msgspec.json.encode(relations[version]).decode()
-                await log.execute(
-                    "INSERT INTO relation VALUES (?, ?, ?)", (version, message, description)
-                )
-            if batch.rows:
-                await log.executemany("INSERT INTO event VALUES (?, ?, ?)", batch.rows)
-            if batch.transactions:
-                await log.executemany(
-                    "INSERT INTO txn(first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    batch.transactions,
-                )
-            await log.commit()
-        except BaseException:
-            await log.rollback()
-            raise
-
     async def acknowledge(self, lsn: Lsn) -> None:
         """Note durably what the server may forget."""
         with self._named_in_errors():
-            await self._log.execute("UPDATE checkpoint SET acknowledged = ?", (lsn,))
-            await self._log.commit()
+            await self._log.execute(("UPDATE checkpoint SET acknowledged = ?", (lsn,)))
         self._checkpoint = replace(self._begun(), acknowledged=lsn)
 
     async def discard_open(self) -> None:
         """Drop the rows of a transaction whose end never came."""
-        await self._log.execute("DELETE FROM event WHERE seq > ?", (self._last_seq,))
-        await self._log.commit()
+        await self._log.execute(("DELETE FROM event WHERE seq > ?", (self._last_seq,)))
 
     async def position(self, operator: str) -> int:
         """Where an operator stands; a new one starts at the end of the log."""
@@ -215,7 +198,8 @@ class SqliteQueue:
             return []
         transactions = await self._desk.execute_fetchall(
             "SELECT first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at FROM txn"
-            " WHERE last_seq >= ? AND first_seq <= ? ORDER BY last_seq",
+            " WHERE last_seq BETWEEN ? AND (SELECT min(last_seq) FROM txn WHERE last_seq >= ?)"
+            " ORDER BY last_seq",
             (rows[0][0], rows[-1][0]),
         )
         return list(self._joined(rows, transactions))
@@ -254,32 +238,29 @@ class SqliteQueue:
         self._lock.release()
 
     async def _open(self) -> None:
-        self._log = await _connect(self.path)
+        self._log = await Appender.open(self.path, self._prepare)
         try:
-            await self._prepare()
-            await _write_ahead(self._log, synchronous="FULL")
-            self._desk = await _connect(self.path, autocommit=True)
+            self._desk = await _connect(self.path)
         except BaseException:
             await self._log.close()
             raise
         try:
-            await _write_ahead(self._desk, synchronous="NORMAL")
             await self._load()
         except BaseException:
             await self._desk.close()
             await self._log.close()
             raise
 
-    async def _prepare(self) -> None:
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables of a new file; refuse a file that is not ours."""
-        application = await _pragma(self._log, "application_id")
-        version = await _pragma(self._log, "user_version")
-        tables = await self._log.execute_fetchall("SELECT name FROM sqlite_schema LIMIT 1")
-        if list(tables):
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if connection.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchone() is not None:
             check_format(self.path, application, version)
         else:
-            await self._log.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+            connection.executescript(
+                f"PRAGMA page_size = {_PAGE}; BEGIN; {_SCHEMA}"
+                f" PRAGMA application_id = {APPLICATION_ID};"
                 f" PRAGMA user_version = {VERSION}; COMMIT;"
             )
 
@@ -361,14 +342,16 @@ def check_format(path: Path, application: int, version: int) -> None:
         )
 
 
-async def _connect(path: Path, *, autocommit: bool = False) -> aiosqlite.Connection:
-    level = None if autocommit else "DEFERRED"
-    return await aiosqlite.connect(path, timeout=10.0, cached_statements=256, isolation_level=level)
-
-
-async def _write_ahead(connection: aiosqlite.Connection, *, synchronous: str) -> None:
-    await connection.execute("PRAGMA journal_mode = WAL")
-    await connection.execute(f"PRAGMA synchronous = {synchronous}")
+async def _connect(path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(
+        path, timeout=10.0, cached_statements=256, isolation_level=None
+    )
+    try:
+        await connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 async def _pragma(connection: aiosqlite.Connection, name: str) -> int:

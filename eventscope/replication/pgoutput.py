@@ -49,6 +49,7 @@ _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _I32 = struct.Struct(">i")
 _I64 = struct.Struct(">q")
+_u16, _u32 = _U16.unpack_from, _U32.unpack_from
 
 
 class ProtocolError(EventScopeError):
@@ -227,7 +228,7 @@ def describing(prefix: str) -> bytes:
 def row_relation(message: bytes) -> int:
     """Tell the table oid of an Insert, Update or Delete message."""
     try:
-        oid: int = _U32.unpack_from(message, 1)[0]
+        oid: int = _u32(message, 1)[0]
     except struct.error as error:
         raise ProtocolError(f"broken row message: {error}") from None
     return oid
@@ -235,33 +236,52 @@ def row_relation(message: bytes) -> int:
 
 def parse_row(message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """Split an Insert, Update or Delete message into its new and its old row image."""
-    reader = _Reader(message, offset=5)
-    first = _parse_tuple(reader)
-    second = None if reader.at_end() else _parse_tuple(reader)
+    end = len(message)
+    try:
+        first, position = _parse_tuple(message, 5)
+        second = None
+        if position < end:
+            second, position = _parse_tuple(message, position)
+    except (IndexError, struct.error):
+        raise ProtocolError("row message ends early") from None
     kinds = first.kind if second is None else first.kind + second.kind
-    if kinds not in _IMAGES_OF.get(message[0], ()) or not reader.at_end():
-        raise ProtocolError(f"row images {kinds} in a message {chr(message[0])!r}")
+    if kinds not in _IMAGES_OF.get(message[0], ()) or position != end:
+        raise ProtocolError(
+            f"row images {kinds} of {position} bytes in a message {chr(message[0])!r} of {end}"
+        )
     if second is not None:
         return second, first
     return (first, None) if kinds == "N" else (None, first)
 
 
-def _parse_tuple(reader: _Reader) -> Tuple:
-    kind = chr(reader.byte())
+def _parse_tuple(message: bytes, position: int) -> tuple[Tuple, int]:
+    """A row image and where it ends, which may be behind the message's end.
+
+    Every value that anybody looks at passes here, so this goes without a call for each. Raises
+    IndexError or struct.error where the message ends early.
+    """
+    kind = chr(message[position])
     if kind not in "NOK":
         raise ProtocolError(f"unknown row image {kind!r}")
+    count = _u16(message, position + 1)[0]
+    position += 3
     values: list[bytes | Missing | None] = []
-    for _ in range(reader.uint16()):
-        status = reader.byte()
+    add = values.append
+    for _ in range(count):
+        status = message[position]
         if status == 0x74:  # t: text
-            values.append(reader.take(reader.uint32()))
+            start = position + 5
+            position = start + _u32(message, position + 1)[0]
+            add(message[start:position])
         elif status == 0x6E:  # n: null
-            values.append(None)
+            position += 1
+            add(None)
         elif status == 0x75:  # u: unchanged TOAST
-            values.append(MISSING)
+            position += 1
+            add(MISSING)
         else:
             raise ProtocolError(f"unknown column status {chr(status)!r}")
-    return Tuple(tuple(values), kind)
+    return Tuple(tuple(values), kind), position
 
 
 def _lsn(position: int) -> Lsn:
@@ -281,12 +301,9 @@ class _Reader:
 
     __slots__ = ("_data", "_position")
 
-    def __init__(self, data: bytes, offset: int = 1) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._position = offset
-
-    def at_end(self) -> bool:
-        return self._position >= len(self._data)
+        self._position = 1  # behind the kind
 
     def take(self, count: int) -> bytes:
         end = self._position + count

@@ -6,8 +6,9 @@ that describes them, so they stay readable when the table changes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 import eventscope
@@ -92,6 +93,22 @@ class Relation:
         return self._positions.get(column)
 
     @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns in their order."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def value_oids(self) -> tuple[int, ...]:
+        """The types that read its columns' values."""
+        return tuple(column.value_oid for column in self.columns)
+
+    @cached_property
+    def mutable_places(self) -> tuple[int, ...]:
+        """Where the columns are whose values could be changed in place."""
+        oids = enumerate(self.value_oids)
+        return tuple(place for place, oid in oids if oid not in values.IMMUTABLE)
+
+    @cached_property
     def _positions(self) -> dict[str, int]:
         return {column.name: index for index, column in enumerate(self.columns)}
 
@@ -110,16 +127,21 @@ class Transaction(NamedTuple):
 
 def event_of(relation: Relation, message: bytes, transaction: Transaction, index: int) -> Event:
     """Build the event of a raw row message; its values are decoded when looked at."""
+    end_lsn, timestamp = _printed(transaction.end_lsn), _moment(transaction.committed_at)
     return Event(
-        id=EventId.of(transaction.end_lsn, index),
+        id=EventId(f"{end_lsn}/{index}"),
         type=pgoutput.EVENT_TYPE_OF[message[0]],
         source=relation.source,
-        timestamp=pgoutput.timestamp(transaction.committed_at),
+        timestamp=timestamp,
         lsn=transaction.commit_lsn,
         xid=transaction.xid,
         key=relation.key,
         load=partial(_load, relation, message),
     )
+
+
+_printed = lru_cache(maxsize=16)(str)
+_moment = lru_cache(maxsize=16)(pgoutput.timestamp)
 
 
 def texts(relation: Relation, message: bytes, column: str) -> tuple[Text, Text]:
@@ -142,11 +164,11 @@ Text = bytes | None | Missing
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)
+    width = len(relation.columns)
     for image in (new, old):
-        if image is not None and len(image.values) != len(relation.columns):
+        if image is not None and len(image.values) != width:
             raise ProtocolError(
-                f"{len(image.values)} values for the {len(relation.columns)} columns"
-                f" of table {relation.entity}"
+                f"{len(image.values)} values for the {width} columns of table {relation.entity}"
             )
     if new is not None and old is not None and MISSING in new.values:
         values = (
@@ -179,26 +201,52 @@ def _holds(relation: Relation, image: Tuple, position: int) -> bool:
     return image.kind != "K" or relation.columns[position].in_identity
 
 
+def _is_whole(relation: Relation, image: Tuple) -> bool:
+    """Whether a row image surely tells of every column."""
+    return image.kind == "N" or (image.kind == "O" and not relation.partitioned)
+
+
 def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
     if message[0] == pgoutput.TRUNCATE:
         return RowImages(None, None, False, ())
     if message[0] == pgoutput.MESSAGE:
         return RowImages(_said(pgoutput.parse_message(message), form), None, False, ())
     new, old = _images(relation, message)
+    after = None if new is None else _record(relation, new, form)
+    if old is None:
+        return RowImages(after, None, False, ())
+    if new is not None and after is not None and _is_whole(relation, old):
+        return _load_both(relation, after, new.values, old.values, form)
+    old_is_key = old.kind == "K" or (relation.partitioned and None in old.values)
     changed: tuple[str, ...] = ()
-    if new is not None and old is not None:
+    if new is not None:
         changed = tuple(
             column.name
             for position, column in enumerate(relation.columns)
             if _holds(relation, old, position) and new.values[position] != old.values[position]
         )
-    return RowImages(
-        new=None if new is None else _record(relation, new, form),
-        old=None if old is None else _record(relation, old, form),
-        old_is_key=old is not None
-        and (old.kind == "K" or (relation.partitioned and None in old.values)),
-        changed=changed,
-    )
+    return RowImages(after, _record(relation, old, form), old_is_key, changed)
+
+
+def _load_both(
+    relation: Relation,
+    after: dict[str, Any],
+    new: tuple[Text, ...],
+    old: tuple[Text, ...],
+    form: Form,
+) -> RowImages:
+    """Both rows of an update: what is the same in both is decoded once."""
+    before = after.copy()
+    changed = []
+    read = values.reader(form)
+    for column, now, then in zip(relation.columns, new, old, strict=True):
+        if now != then:
+            changed.append(column.name)
+            before[column.name] = _value(read, column.value_oid, then)
+    for place in relation.mutable_places:  # one must not change with the other
+        column = relation.columns[place]
+        before[column.name] = _value(read, column.value_oid, old[place])
+    return RowImages(after, before, False, tuple(changed))
 
 
 def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
@@ -217,13 +265,18 @@ def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
 
 
 def _record(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
-    read = values.reader(form)
-    return {
-        column.name: None
-        if text is None
-        else UNCHANGED
-        if isinstance(text, Missing)
-        else read(column.value_oid, text)
-        for position, (column, text) in enumerate(zip(relation.columns, image.values, strict=True))
-        if _holds(relation, image, position)
-    }
+    if MISSING in image.values or not _is_whole(relation, image):
+        read = values.reader(form)
+        return {
+            column.name: _value(read, column.value_oid, image.values[place])
+            for place, column in enumerate(relation.columns)
+            if _holds(relation, image, place)
+        }
+    row = values.row_reader(form)(relation.value_oids, image.values)
+    return dict(zip(relation.column_names, row))  # noqa: B905 - counted before
+
+
+def _value(read: Callable[[int, bytes], Any], oid: int, text: Text) -> Any:
+    if text is None:
+        return None
+    return UNCHANGED if isinstance(text, Missing) else read(oid, text)

@@ -55,6 +55,7 @@ class Stream:
         self._arrived = asyncio.Event()
         self._reading = False
         self._full = False
+        self._emptied = True
         self._closed = False
         self._error: Exception | None = None
         self._heard = time.monotonic()
@@ -159,8 +160,9 @@ class Stream:
         if self._closed or self._error is not None:
             return
         try:
-            self._pgconn.consume_input()
-            complete = self._drain()
+            if self._emptied:  # or libpq would move all that it holds, and grow without end
+                self._pgconn.consume_input()
+            self._emptied = complete = self._drain()
         except Exception as error:  # a callback has no caller: whoever waits for rows gets it
             self._fail(error)
             return
@@ -189,10 +191,11 @@ class Stream:
                 if count < 0:
                     raise self._end_of_stream()
                 return True
-            if data[0] == 0x77:  # w: XLogData
-                feed(bytes(data[_HEADER:]))
-            elif data[0] == 0x6B:  # k: keepalive
-                self._keepalive(bytes(data))
+            message = data.tobytes()  # much faster to slice than a memoryview
+            if message[0] == 0x77:  # w: XLogData
+                feed(message[_HEADER:])
+            elif message[0] == 0x6B:  # k: keepalive
+                self._keepalive(message)
             room -= count
             if room <= 0:
                 return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -32,6 +32,16 @@ BOOL: Final = 16
 BYTEA: Final = 17
 TEXT: Final = 25
 
+IMMUTABLE: Final = frozenset(
+    psycopg.adapters.types[name].oid
+    for name in (
+        "bool", "bytea", "date", "float4", "float8", "int2", "int4", "int8", "interval", "name",
+        "numeric", "oid", "text", "time", "timestamp", "timestamptz", "timetz", "uuid",
+        "varchar", "bpchar",
+    )
+)  # fmt: skip
+"""Types whose values nobody can change in place."""
+
 _UNKNOWN: Final = 0
 """The oid whose loader stands in for that of any type without one."""
 
@@ -49,6 +59,16 @@ def reader(form: Form) -> Callable[[int, bytes], Any]:
     if form == "text":
         return _as_text
     return _of_thread.python.read if form == "python" else _of_thread.json.read
+
+
+def row_reader(form: Form) -> Callable[[tuple[int, ...], Sequence[Any]], Sequence[Any]]:
+    """As ``reader``, for the types and texts of a whole row at once, which is much faster.
+
+    None is read as None.
+    """
+    if form == "text":
+        return _as_texts
+    return _of_thread.python.read_row if form == "python" else _of_thread.json.read_row
 
 
 def built_in(oid: int, *, in_array: bool = False, delimiter: str = ",") -> int:
@@ -79,11 +99,39 @@ def _as_text(oid: int, text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
+def _as_texts(oids: tuple[int, ...], texts: Sequence[Any]) -> Sequence[str | None]:
+    return [None if text is None else _as_text(0, text) for text in texts]
+
+
+_Row = tuple[Callable[[Sequence[Any]], Sequence[Any]], Sequence[int]]
+"""What loads a row of certain types at once, and where the arrays are in it."""
+
+
 class _Loaders(dict[int, Callable[[bytes], Any]]):
     """The loaders of a context, made when first needed."""
 
     def __init__(self, adapters: AdaptersMap) -> None:
         self._transformer = Transformer(adapters)
+        self._rows: dict[tuple[int, ...], _Row] = {}
+
+    def read_row(self, oids: tuple[int, ...], texts: Sequence[Any]) -> Sequence[Any]:
+        load, arrays = self._rows.get(oids) or self._row(oids)
+        try:
+            for place in arrays:
+                _check_bounds(texts[place])
+            return load(texts)
+        except Exception:  # some loader cannot say its value: find out which
+            return [
+                None if text is None else self.read(oid, text)
+                for oid, text in zip(oids, texts, strict=True)
+            ]
+
+    def _row(self, oids: tuple[int, ...]) -> _Row:
+        transformer = Transformer(self._transformer.adapters)
+        transformer.set_loader_types(oids, Format.TEXT)
+        arrays = [place for place, oid in enumerate(oids) if self._is_array(oid)]
+        row = self._rows[oids] = (transformer.load_sequence, arrays)
+        return row
 
     def read(self, oid: int, text: bytes) -> Any:
         try:
@@ -93,11 +141,14 @@ class _Loaders(dict[int, Callable[[bytes], Any]]):
 
     def __missing__(self, oid: int) -> Callable[[bytes], Any]:
         load: Callable[[bytes], Any] = self._transformer.get_loader(oid, Format.TEXT).load
-        info = self._transformer.adapters.types.get(oid)
-        if info is not None and info.array_oid == oid:
+        if self._is_array(oid):
             load = _exact_array(load)
         self[oid] = load
         return load
+
+    def _is_array(self, oid: int) -> bool:
+        info = self._transformer.adapters.types.get(oid)
+        return info is not None and info.array_oid == oid
 
 
 class _JsonLoaders(_Loaders):
@@ -112,14 +163,17 @@ class _JsonLoaders(_Loaders):
 
 
 def _exact_array(load: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Refuse arrays whose bounds a list cannot hold: ``[0:1]={a,b}``."""
-
     def load_exactly(text: bytes) -> Any:
-        if text.startswith(b"["):
-            raise ValueError("the array does not start at 1")
+        _check_bounds(text)
         return load(text)
 
     return load_exactly
+
+
+def _check_bounds(array: bytes | None) -> None:
+    """Raise ValueError for an array whose bounds a list cannot hold: ``[0:1]={a,b}``."""
+    if array is not None and array.startswith(b"["):
+        raise ValueError("the array does not start at 1")
 
 
 def _python() -> AdaptersMap:

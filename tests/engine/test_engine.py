@@ -323,7 +323,7 @@ async def test_a_queue_that_cannot_grow_ends_the_engine_with_a_reason_and_loses_
     async with Engine(app, settings) as engine:
         await notes(1)
         await engine.settle(60)
-        await engine._queue._log.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]
+        await engine._queue._log.execute(("PRAGMA max_page_count = 1", ()))  # type: ignore[attr-defined]
         await connection.execute(
             "INSERT INTO notes SELECT n, repeat('x', 1000) FROM generate_series(2, 500) n"
         )

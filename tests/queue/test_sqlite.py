@@ -165,7 +165,7 @@ async def test_a_crash_loses_nothing_that_append_returned_from(tmp_path):
 async def test_a_disk_that_is_full_is_named_and_the_batch_is_not_stored(tmp_path):
     queue = await opened(tmp_path / "queue.db")
     await queue.begin(ORIGIN, START)
-    await queue._log.execute("PRAGMA max_page_count = 20")
+    await queue._log.execute(("PRAGMA max_page_count = 20", ()))
     writer = Writer()
     posts = writer.table("posts")
     with pytest.raises(QueueError, match=r"queue.db cannot be written.*disk is full"):
@@ -177,6 +177,5 @@ async def test_a_disk_that_is_full_is_named_and_the_batch_is_not_stored(tmp_path
 async def test_every_append_is_synced(tmp_path):
     queue = await opened(tmp_path / "queue.db")
     for pragma, wanted in (("synchronous", 2), ("journal_mode", "wal")):
-        (row,) = await queue._log.execute_fetchall(f"PRAGMA {pragma}")
-        assert row[0] == wanted
+        assert await queue._log.value(f"PRAGMA {pragma}") == wanted
     await queue.close()

@@ -1,0 +1,103 @@
+"""The connection that appends to a queue file, in a thread of its own.
+
+A batch is one job for the thread, however many statements it takes: between two jobs lies a turn
+of the event loop, which may be busy receiving. Rows go in many at a time, since SQLite gives up
+the interpreter for each statement and must wait to get it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from eventscope.replication.assembly import Batch, Row
+
+Result = TypeVar("Result")
+
+_ROWS: Final = 100
+"""Rows in one statement: more make it no faster."""
+_INSERT: Final = "INSERT INTO event VALUES (?, ?, ?)"
+_INSERT_MANY: Final = _INSERT + ", (?, ?, ?)" * (_ROWS - 1)
+
+
+class Appender:
+    """One connection and its thread; each method is durable when it returns."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="eventscope queue")
+        self._connection: sqlite3.Connection
+
+    @classmethod
+    async def open(cls, path: Path, prepare: Callable[[sqlite3.Connection], None]) -> Self:
+        """Open a file that ``prepare`` accepts, in write-ahead mode."""
+        appender = cls()
+
+        def connect() -> None:
+            appender._connection = connection = sqlite3.connect(path, timeout=10.0)
+            try:
+                prepare(connection)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            except BaseException:
+                connection.close()
+                raise
+
+        try:
+            await appender._run(connect)
+        except BaseException:
+            appender._thread.shutdown()
+            raise
+        return appender
+
+    async def append(self, batch: Batch, descriptions: Mapping[int, str]) -> None:
+        """Store all of a batch, or raise sqlite3.Error and store nothing."""
+
+        def append() -> None:
+            self._connection.executemany(
+                "INSERT INTO relation VALUES (?, ?, ?)",
+                [(version, raw, descriptions[version]) for version, raw in batch.relations.items()],
+            )
+            self._insert(batch.rows)
+            self._connection.executemany(
+                "INSERT INTO txn(first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                batch.transactions,
+            )
+
+        await self._commit(append)
+
+    async def execute(self, *statements: tuple[str, Sequence[Any]]) -> None:
+        """Run statements as one transaction."""
+
+        def execute() -> None:
+            for statement, parameters in statements:
+                self._connection.execute(statement, parameters)
+
+        await self._commit(execute)
+
+    async def close(self) -> None:
+        """Close the connection and end the thread."""
+        await self._run(self._connection.close)
+        self._thread.shutdown()
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        whole = len(rows) - len(rows) % _ROWS
+        for start in range(0, whole, _ROWS):
+            values = tuple(chain.from_iterable(rows[start : start + _ROWS]))
+            self._connection.execute(_INSERT_MANY, values)
+        self._connection.executemany(_INSERT, rows[whole:])
+
+    async def _commit(self, work: Callable[[], None]) -> None:
+        def commit() -> None:
+            with self._connection:
+                work()
+
+        await self._run(commit)
+
+    async def _run(self, job: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, job)
