@@ -193,20 +193,6 @@ async def blockers(connection: Connection, pid: int) -> str:
     return ", ".join(waited_for or [f"pid {blocker}" for blocker in pids if blocker]) or "others"
 
 
-async def blockers(connection: Connection, pid: int) -> str:
-    """Say for whom a session waits: process, application, since when."""
-    cursor = await connection.execute(
-        "SELECT pid, application_name, xact_start::timestamptz(0)::text FROM pg_stat_activity"
-        " WHERE pid = ANY (pg_blocking_pids(%s)) ORDER BY xact_start",
-        (pid,),
-    )
-    found = [
-        f"pid {pid} ({application or 'unnamed'}, since {since})"
-        for pid, application, since in await cursor.fetchall()
-    ]
-    return ", ".join(found) or "nobody any more"
-
-
 async def setting(connection: Connection, name: str) -> str:
     """A server setting's value."""
     cursor = await connection.execute("SELECT current_setting(%s)", (name,))

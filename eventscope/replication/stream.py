@@ -17,6 +17,7 @@ from psycopg.generators import execute
 from eventscope.event import Lsn
 from eventscope.replication import pgoutput
 from eventscope.replication.assembly import Assembler
+from eventscope.replication.pgoutput import ProtocolError
 
 _HEADER: Final = 25  # of XLogData: kind, start, end, time of sending
 _KEEPALIVE = struct.Struct(">qqB")
@@ -204,7 +205,10 @@ class Stream:
                 return False
 
     def _keepalive(self, message: bytes) -> None:
-        end, _, reply = _KEEPALIVE.unpack_from(message, 1)
+        try:
+            end, _, reply = _KEEPALIVE.unpack_from(message, 1)
+        except struct.error as error:
+            raise ProtocolError(f"broken keepalive: {error}") from None
         self.server_lsn = max(self.server_lsn, Lsn(end))
         self.reply_requested = self.reply_requested or bool(reply)
 

@@ -121,10 +121,13 @@ class _Loaders(dict[int, Callable[[bytes], Any]]):
                 _check_bounds(texts[place])
             return load(texts)
         except Exception:  # some loader cannot say its value: find out which
-            return [
-                None if text is None else self.read(oid, text)
-                for oid, text in zip(oids, texts, strict=True)
-            ]
+            return self._read_each(oids, texts)
+
+    def _read_each(self, oids: tuple[int, ...], texts: Sequence[Any]) -> Sequence[Any]:
+        return [
+            None if text is None else self.read(oid, text)
+            for oid, text in zip(oids, texts, strict=True)
+        ]
 
     def _row(self, oids: tuple[int, ...]) -> _Row:
         transformer = Transformer(self._transformer.adapters)
@@ -153,6 +156,9 @@ class _Loaders(dict[int, Callable[[bytes], Any]]):
 
 class _JsonLoaders(_Loaders):
     """Loaders whose values are written as JSON at once, where that can still fail."""
+
+    def read_row(self, oids: tuple[int, ...], texts: Sequence[Any]) -> Sequence[Any]:
+        return self._read_each(oids, texts)
 
     def read(self, oid: int, text: bytes) -> msgspec.Raw:
         try:
