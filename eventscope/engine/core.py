@@ -13,6 +13,7 @@ import structlog
 
 from eventscope.app import EventScope, HandlerOperator, Operator
 from eventscope.engine.commands import Command, CommandRefused, Pause, Resume, Retry
+from eventscope.engine.loop_watch import watch_loop
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot, StreamSnapshot
@@ -97,6 +98,7 @@ class Engine:
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
+            self._supervise("loop", watch_loop),
         ]
         self._working = [
             self._supervise(runner.operator.name, runner.run) for runner in self._runners.values()

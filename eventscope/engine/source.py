@@ -6,8 +6,9 @@ Two connections: one streams, the other answers questions about the catalogs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 import psycopg
 import structlog
@@ -15,23 +16,32 @@ import structlog
 from eventscope.app import EventScope
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, Queue
-from eventscope.replication import catalog, provision
+from eventscope.replication import catalog, history, provision, publishing, tables
 from eventscope.replication.connection import (
     Connection,
+    SlotInUse,
     SourceError,
     Unreachable,
-    connect,
     connect_for_replication,
     conninfo,
+    identify,
     one_line,
 )
-from eventscope.replication.relations import Relation
+from eventscope.replication.doctor import publication as publication_checks
+from eventscope.replication.doctor import slot as slot_checks
+from eventscope.replication.inquiry import Inquiry
+from eventscope.replication.publishing import Publication
+from eventscope.replication.relations import Relation, Transaction
+from eventscope.replication.tables import Table
 from eventscope.settings import Settings
 
 _log = structlog.get_logger("eventscope.source")
 
 _SLOT_PATIENCE: Final = 1.0
 """Seconds after which the making of a slot is no longer a matter of course."""
+
+_NO_LONG_WAIT: Final = "SET LOCAL lock_timeout = '1s'"
+"""The condition of a publication cannot be read while its table is altered."""
 
 _FLUSH: Final = (
     "SELECT set_config('synchronous_commit', 'local', true),"
@@ -47,6 +57,10 @@ class Attached(NamedTuple):
     origin: Origin
     checkpoint: Checkpoint
     """To begin at once streaming has started: until then the slot may be another's, and move."""
+    confirmed: Lsn
+    """Where the slot stood when we looked."""
+    again: Transaction | None
+    """The last stored transaction, if it must come again to show that this is the same WAL."""
 
 
 class SourceDatabase:
@@ -55,13 +69,20 @@ class SourceDatabase:
     Args:
         app: whose tables are read.
         settings: where it is, and through which publication and slot.
+        on_wait: called with what it waits for, when that takes long; by default it is logged.
     """
 
-    def __init__(self, app: EventScope, settings: Settings) -> None:
+    def __init__(
+        self,
+        app: EventScope,
+        settings: Settings,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
-        self._catalog: Connection | None = None
-        self._catalog_opening = asyncio.Lock()
+        self._on_wait = on_wait or _say
+        self._inquiry = Inquiry(settings, app.name)
+        self._own_pid: int | None = None
 
     async def prepare(self) -> None:
         """Check that everything is there, and make the publication if need be.
@@ -70,7 +91,11 @@ class SourceDatabase:
             SourceError: it cannot be reached, prepared or trusted.
         """
         connection = await self._connected()
-        for drawback in await provision.prepare(connection, self._app, self._settings):
+        try:
+            drawbacks = await provision.prepare(connection, self._app, self._settings)
+        except psycopg.Error as error:
+            raise SourceError(f"cannot prepare the database: {one_line(error)}") from error
+        for drawback in drawbacks:
             _log.warning(drawback.line)
 
     async def attach(self, queue: Queue) -> Attached:
@@ -80,49 +105,111 @@ class SourceDatabase:
             SourceError: it cannot, or only a person can tell how.
             QueueError: the queue belongs to another database or slot.
         """
-        catalog_connection = await self._connected()
-        settings = self._settings
         replication = await connect_for_replication(self._conninfo("replication"))
         try:
-            system_id, timeline, _, database = await _identify(replication)
-            origin = Origin(system_id, database, settings.slot_name)
-            before = queue.checkpoint
-            if before is not None:
-                await queue.begin(origin, before)
-                if before.timeline != timeline and settings.durable_slot:
-                    raise SourceError(
-                        f"the server is on timeline {timeline}, this queue was written on "
-                        f"{before.timeline}: after a failover or restore nobody can tell what "
-                        f"was lost. To start anew from now: move the queue file away"
-                    )
-            slot = await catalog.slot(catalog_connection, settings.slot_name)
-            if slot is not None and settings.durable_slot:
-                reached = before.reached if before is not None else None
-                provision.check_slot(slot, settings, database, reached)
-                start = reached or slot.confirmed_flush or Lsn(0)
-            elif before is not None and settings.durable_slot:
-                raise provision.slot_gone(settings, before.reached)
-            else:
-                start = await self._create_slot(replication)
-            await queue.discard_open()
-            stored = before.stored if before is not None else Lsn(0)
-            return Attached(replication, origin, Checkpoint(timeline, stored, start))
-        except BaseException:
+            return await self._attach(replication, queue)
+        except BaseException as error:
             await replication.close()
+            if isinstance(error, psycopg.OperationalError):
+                raise Unreachable(f"connection lost: {one_line(error)}") from error
             raise
+
+    async def _attach(self, replication: Connection, queue: Queue) -> Attached:
+        settings, before, last = self._settings, queue.checkpoint, queue.last
+        server = await identify(replication)
+        origin = Origin(server.system_id, server.database, settings.slot_name)
+        if before is not None:
+            await queue.begin(origin, before)
+            if settings.durable_slot:
+                history.check_timeline(server, before.timeline, settings.slot_name)
+            history.check_position(server, before.reached, settings.slot_name)
+        slot = await self._slot()
+        if slot is not None and settings.durable_slot:
+            reached = before.reached if before is not None else None
+            provision.check_slot(slot, settings, server.database, reached)
+            confirmed = slot.confirmed_flush or Lsn(0)
+            start = history.restart_at(confirmed, last)
+        elif before is not None and settings.durable_slot:
+            raise provision.slot_gone(settings, before.reached)
+        else:
+            start = confirmed = await self._create_slot(replication)
+        await queue.discard_open()
+        stored = before.stored if before is not None else Lsn(0)
+        again = last if start < stored else None
+        checkpoint = Checkpoint(server.timeline, stored, start)
+        return Attached(replication, origin, checkpoint, confirmed, again)
+
+    async def hold(self, attached: Attached) -> None:
+        """See, when the slot is ours alone, that it has not moved since ``attach`` looked.
+
+        Raises:
+            Unreachable: it has; where it stands now is to be judged anew.
+        """
+        slot = await self._slot()
+        if slot is None or slot.confirmed_flush != attached.confirmed:
+            raise Unreachable(f"slot {self._settings.slot_name} moved while we took it")
+        self._own_pid = attached.connection.info.backend_pid
+
+    async def cause(self, error: psycopg.Error) -> SourceError:
+        """Find out why the server refuses to stream from the slot.
+
+        Raises:
+            SourceError: found, or Unreachable: it cannot be asked now.
+        """
+        settings, said = self._settings, one_line(error)
+        async with self._inquiry.asking() as connection:
+            published = await publishing.look_up(connection, settings.publication)
+            slot = await catalog.slot(connection, settings.slot_name)
+            database = connection.info.dbname
+        if published is None:
+            gone = publication_checks.gone(settings.publication, settings.slot_name)
+            return SourceError(gone.line)
+        if slot is None:
+            raise Unreachable(said)  # the next attempt has its own words for that
+        provision.check_slot(slot, settings, database, None)
+        if isinstance(error, psycopg.errors.UndefinedObject):
+            older = slot_checks.older(settings.slot_name, settings.publication, said)
+            return SourceError(older.line)
+        return SourceError(said)
+
+    async def publication(self) -> tuple[Publication | None, dict[str, Table]]:
+        """The publication as it is now, and the followed tables that exist, by name.
+
+        Raises:
+            Unreachable: it cannot be asked now.
+        """
+        async with self._inquiry.asking() as connection, connection.transaction():
+            await connection.execute(_NO_LONG_WAIT)
+            return (
+                await publishing.look_up(connection, self._settings.publication),
+                await tables.look_up(connection, self._app.entities),
+            )
+
+    async def _slot(self) -> catalog.Slot | None:
+        async with self._inquiry.asking() as connection:
+            return await catalog.slot(connection, self._settings.slot_name)
 
     async def _create_slot(self, replication: Connection) -> Lsn:
         """Make the slot; says for what it waits if that takes long."""
-        creating = asyncio.create_task(provision.create_slot(replication, self._settings))
+        settings = self._settings
+        creating = asyncio.create_task(provision.create_slot(replication, settings))
         try:
-            await asyncio.wait([creating], timeout=_SLOT_PATIENCE)
-            if not creating.done():
-                holders = await catalog.writers(await self._connected())
-                _log.warning(
-                    f"slot {self._settings.slot_name} can be made only when every transaction "
-                    f"that has begun before has ended; waiting for {holders}"
+            while not (await asyncio.wait([creating], timeout=_SLOT_PATIENCE))[0]:
+                async with self._inquiry.asking() as connection:
+                    holders = await catalog.writers(connection)
+                self._on_wait(
+                    f"slot {settings.slot_name} can be made only when every transaction"
+                    f" that has begun before has ended; waiting for {holders}"
                 )
             return await creating
+        except psycopg.errors.DuplicateObject as error:
+            slot = await self._slot()
+            if settings.durable_slot or slot is None or slot.active_pid is not None:
+                raise await self.slot_in_use() from error
+            raise SourceError(
+                f"slot {slot.name} exists already, and is not temporary: name another with"
+                f" slot_name, or set durable_slot = true to read from it"
+            ) from error
         finally:
             creating.cancel()
 
@@ -130,17 +217,15 @@ class SourceDatabase:
         """Complete what describes rows, by version, with what the catalogs tell.
 
         Raises:
-            psycopg.OperationalError, Unreachable: they cannot be asked now.
+            Unreachable: they cannot be asked now; the rows come again when they can.
         """
         described = {}
         for version, description in descriptions.items():
             try:
                 try:
                     relation = await self._described(description)
-                except psycopg.OperationalError:  # it may have died long ago, unnoticed
+                except Unreachable:  # the connection may have died long ago, unnoticed
                     relation = await self._described(description)
-            except psycopg.OperationalError:
-                raise  # the rows come again when the catalogs can be asked
             except psycopg.Error as error:
                 relation = catalog.undescribed(self._settings.database, description)
                 _log.warning("types are not known", table=relation.entity, error=one_line(error))
@@ -148,15 +233,8 @@ class SourceDatabase:
         return described
 
     async def _described(self, description: bytes) -> Relation:
-        connection = await self._connected()
-        return await catalog.describe(connection, connection.info.dbname, description)
-
-    async def _connected(self) -> Connection:
-        """The connection for catalog queries, opened if need be."""
-        async with self._catalog_opening:
-            if self._catalog is None or self._catalog.closed:
-                self._catalog = await connect(self._conninfo("catalog"))
-            return self._catalog
+        async with self._inquiry.asking() as connection:
+            return await catalog.describe(connection, connection.info.dbname, description)
 
     async def position(self) -> Lsn:
         """The end of the WAL, which by then holds every commit before the call on disk.
@@ -164,36 +242,42 @@ class SourceDatabase:
         Raises:
             Unreachable: it cannot be asked now.
         """
-        connection = await self._connected()
-        try:
+        async with self._inquiry.asking() as connection:
             await connection.execute(_FLUSH)
             cursor = await connection.execute("SELECT pg_current_wal_flush_lsn()::text")
             row = await cursor.fetchone()
-        except psycopg.OperationalError as error:
-            raise Unreachable(one_line(error)) from error
         return Lsn.parse(row[0]) if row else Lsn(0)
 
-    async def slot_holder(self) -> str:
-        """Say who reads from the slot, if that can be told."""
-        try:
-            return await catalog.slot_holder(await self._connected(), self._settings.slot_name)
-        except (SourceError, psycopg.Error):
-            return "another session"
+    async def slot_in_use(self) -> SlotInUse:
+        """The error for a slot that is somebody else's, saying whose if that can be told.
+
+        If it is a session of our own that we have lost, and the server has not noticed, then
+        that one is ended.
+        """
+        name, holder = self._settings.slot_name, "another session"
+        with suppress(SourceError, psycopg.Error):
+            async with self._inquiry.asking() as connection:
+                holder = await catalog.slot_holder(connection, name)
+                pid = self._own_pid
+                if pid is not None and await catalog.end_session(connection, name, pid):
+                    holder = f"a session that we have lost, pid {pid}, which is ended now"
+        return SlotInUse(f"slot {name} is in use by {holder}")
+
+    def hang_up(self) -> None:
+        """Let nobody wait for an answer any longer."""
+        self._inquiry.hang_up()
 
     async def close(self) -> None:
         """Close the connection for questions; it is opened again when there is one."""
-        connection, self._catalog = self._catalog, None
-        if connection is not None:
-            await connection.close()
+        await self._inquiry.close()
+
+    async def _connected(self) -> Connection:
+        """The connection for questions, for what may take its time."""
+        return await self._inquiry.opened()
 
     def _conninfo(self, purpose: str) -> str:
         return conninfo(self._settings, purpose, self._app.name)
 
 
-async def _identify(replication: Connection) -> tuple[str, int, str, str]:
-    cursor: psycopg.AsyncCursor[Any] = await replication.execute("IDENTIFY_SYSTEM")
-    row = await cursor.fetchone()
-    if row is None:
-        raise SourceError("the server does not identify itself")
-    system_id, timeline, position, database = row
-    return str(system_id), int(timeline), str(position), str(database)
+def _say(text: str) -> None:
+    _log.warning(text)

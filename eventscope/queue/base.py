@@ -71,6 +71,10 @@ class Queue(Protocol):
         """How far the log has come; None before ``begin`` was first called."""
 
     @property
+    def last(self) -> Transaction | None:
+        """The last transaction that is durable; None if there was none."""
+
+    @property
     def last_seq(self) -> int:
         """The sequence number of the last visible event; 0 if there was none."""
 

@@ -45,6 +45,8 @@ CREATE TABLE operator(name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
 
 _PAGE: Final = 16_384
 """Bytes of a page: larger than usual, since rows are only ever appended."""
+_TRANSACTION: Final = "first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at"
+
 _PRUNE_CHUNK: Final = 5_000
 
 
@@ -64,7 +66,7 @@ class SqliteQueue:
         self._lock = FileLock(path)
         self._origin: Origin | None = None
         self._checkpoint: Checkpoint | None = None
-        self._last_seq = 0
+        self._last: Transaction | None = None
         self._relations: dict[int, Relation] = {}
         self._latest: dict[Subject, tuple[int, bytes]] = {}
         self._closed = False
@@ -93,9 +95,14 @@ class SqliteQueue:
         return self._checkpoint
 
     @property
+    def last(self) -> Transaction | None:
+        """The last transaction that is durable."""
+        return self._last
+
+    @property
     def last_seq(self) -> int:
         """The sequence number of the last visible event."""
-        return self._last_seq
+        return self._last.last_seq if self._last is not None else 0
 
     @property
     def relations(self) -> Mapping[int, Relation]:
@@ -138,9 +145,8 @@ class SqliteQueue:
         for version, message in batch.relations.items():
             self._know(version, message, relations[version])
         if batch.transactions:
-            last = batch.transactions[-1]
-            self._last_seq = last.last_seq
-            self._checkpoint = replace(self._begun(), stored=last.end_lsn)
+            self._last = batch.transactions[-1]
+            self._checkpoint = replace(self._begun(), stored=self._last.end_lsn)
 
     async def acknowledge(self, lsn: Lsn) -> None:
         """Note durably what the server may forget."""
@@ -150,7 +156,7 @@ class SqliteQueue:
 
     async def discard_open(self) -> None:
         """Drop the rows of a transaction whose end never came."""
-        await self._log.execute(("DELETE FROM event WHERE seq > ?", (self._last_seq,)))
+        await self._log.execute(("DELETE FROM event WHERE seq > ?", (self.last_seq,)))
 
     async def position(self, operator: str) -> int:
         """Where an operator stands; a new one starts at the end of the log."""
@@ -161,8 +167,8 @@ class SqliteQueue:
         )
         if rows:
             return int(rows[0][0])
-        await self.advance(operator, self._last_seq)
-        return self._last_seq
+        await self.advance(operator, self.last_seq)
+        return self.last_seq
 
     async def advance(self, operator: str, seq: int) -> None:
         """Note that an operator is done with everything up to ``seq``."""
@@ -178,26 +184,26 @@ class SqliteQueue:
         rows = await self._desk.execute_fetchall(
             "SELECT relation, unicode(substr(message, 1, 1)), count(*) FROM event"
             " WHERE seq > ? AND seq <= ? GROUP BY 1, 2",
-            (after, self._last_seq),
+            (after, self.last_seq),
         )
         return {(relation, kind): count for relation, kind, count in rows}
 
     async def read(self, after: int, relations: Collection[int], limit: int) -> list[QueuedEvent]:
         """The first ``limit`` visible events after ``after`` of the given relation versions."""
-        if not relations or after >= self._last_seq:
+        if not relations or after >= self.last_seq:
             return []
         marks = ", ".join("?" * len(relations))
         rows = list(
             await self._desk.execute_fetchall(
                 f"SELECT seq, relation, message FROM event"  # noqa: S608 - marks only
                 f" WHERE seq > ? AND seq <= ? AND relation IN ({marks}) ORDER BY seq LIMIT ?",
-                (after, self._last_seq, *relations, limit),
+                (after, self.last_seq, *relations, limit),
             )
         )
         if not rows:
             return []
         transactions = await self._desk.execute_fetchall(
-            "SELECT first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at FROM txn"
+            f"SELECT {_TRANSACTION} FROM txn"  # noqa: S608 - columns
             " WHERE last_seq BETWEEN ? AND (SELECT min(last_seq) FROM txn WHERE last_seq >= ?)"
             " ORDER BY last_seq",
             (rows[0][0], rows[-1][0]),
@@ -208,8 +214,8 @@ class SqliteQueue:
         """Give up history, in small steps between which appends go on."""
         positions = await self._desk.execute_fetchall("SELECT min(position) FROM operator")
         lowest = next(iter(positions))[0]
-        passed = self._last_seq if lowest is None else int(lowest)
-        end = min(passed, self._last_seq - await self._history())
+        passed = self.last_seq if lowest is None else int(lowest)
+        end = min(passed, self.last_seq - await self._history())
         dropped = 0
         while True:
             async with self._desk.execute(
@@ -222,7 +228,7 @@ class SqliteQueue:
             await self._desk.execute(
                 "DELETE FROM txn WHERE last_seq <= ? AND last_seq < ?"
                 " AND last_seq < (SELECT coalesce(min(seq), ?) FROM event)",
-                (end, self._last_seq, self._last_seq),
+                (end, self.last_seq, self.last_seq),
             )
             dropped += count
             if count < _PRUNE_CHUNK:
@@ -269,10 +275,11 @@ class SqliteQueue:
         for system_id, database, slot in await desk.execute_fetchall("SELECT * FROM origin"):
             self._origin = Origin(system_id, database, slot)
         stored = Lsn(0)
-        for last_seq, end_lsn in await desk.execute_fetchall(
-            "SELECT last_seq, end_lsn FROM txn ORDER BY last_seq DESC LIMIT 1"
+        for row in await desk.execute_fetchall(
+            f"SELECT {_TRANSACTION} FROM txn ORDER BY last_seq DESC LIMIT 1"  # noqa: S608 - columns
         ):
-            self._last_seq, stored = last_seq, Lsn(end_lsn)
+            self._last = _transaction(row)
+            stored = self._last.end_lsn
         for timeline, acknowledged in await desk.execute_fetchall("SELECT * FROM checkpoint"):
             self._checkpoint = Checkpoint(timeline, stored, Lsn(acknowledged))
         for version, message, description in await desk.execute_fetchall(
@@ -305,10 +312,7 @@ class SqliteQueue:
         transaction: Transaction | None = None
         for seq, relation, message in rows:
             while transaction is None or transaction.last_seq < seq:
-                first, last, end_lsn, commit_lsn, xid, committed_at = next(following)
-                transaction = Transaction(
-                    first, last, Lsn(end_lsn), Lsn(commit_lsn), xid, committed_at
-                )
+                transaction = _transaction(next(following))
             yield QueuedEvent(seq, self._relations[relation], message, transaction)
 
     async def _history(self) -> int:
@@ -321,6 +325,11 @@ class SqliteQueue:
             return self._retention_events
         rows = await self._desk.execute_fetchall("SELECT count(*) FROM event")
         return min(self._retention_events, int(next(iter(rows))[0]) // 2)
+
+
+def _transaction(row: Any) -> Transaction:
+    first, last, end_lsn, commit_lsn, xid, committed_at = row
+    return Transaction(first, last, Lsn(end_lsn), Lsn(commit_lsn), xid, committed_at)
 
 
 def unusable(path: Path, error: sqlite3.Error) -> QueueError:

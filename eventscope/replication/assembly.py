@@ -55,6 +55,7 @@ class Assembler:
         versions: the latest relation version of each table, as its id and raw message, by oid;
             the same of logical messages, by prefix.
         next_version: the id of the next new relation version.
+        again: the last stored transaction, if the server has been asked to send it again.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Assembler:
         stored: Lsn,
         versions: Mapping[Subject, tuple[int, bytes]],
         next_version: int,
+        again: Transaction | None = None,
     ) -> None:
         self._seq = next_seq
         self._stored = stored
@@ -74,6 +76,8 @@ class Assembler:
         self._skipping = False
         self._first_seq = next_seq
         self._counts: Counts = {}
+        self.awaited = again
+        """The transaction that must come again first, until it has."""
         self.passed = Lsn(0)
         """The end of the last transaction that held nothing for us."""
 
@@ -125,12 +129,16 @@ class Assembler:
         """Take a logical message: part of a transaction, or one on its own."""
         said = pgoutput.parse_message(message)
         alone = self._begin is None
-        if said.prefix == OWN_PREFIX or (alone and said.lsn <= self._stored):
+        if said.prefix == OWN_PREFIX:
             return
         if alone:
             if said.transactional:
                 raise ProtocolError("a transactional message outside of a transaction")
-            self._open(Begin(said.lsn, pgoutput.microseconds(time.time()), xid=0))
+            begin = Begin(said.lsn, pgoutput.microseconds(time.time()), xid=0)
+            if said.lsn <= self._stored:
+                self._recognise(begin, said.lsn)
+                return
+            self._open(begin)
         if not self._skipping:
             self._describe(pgoutput.describing(said.prefix))
             self._add(pgoutput.MESSAGE, said.prefix, message)
@@ -153,6 +161,7 @@ class Assembler:
         if begin is None:
             raise ProtocolError("a commit without a transaction")
         if self._skipping or self._seq == self._first_seq:
+            self._recognise(begin, end_lsn)
             self._skipping = False
             self.passed = end_lsn
             return
@@ -170,6 +179,17 @@ class Assembler:
         )
         for counted, count in self._counts.items():
             batch.counts[counted] = batch.counts.get(counted, 0) + count
+
+    def _recognise(self, begin: Begin, end_lsn: Lsn) -> None:
+        """See whether a transaction that is passed over is the one that must come again.
+
+        The time of a message on its own is that of its arrival, which differs.
+        """
+        known = self.awaited
+        if known is None or (known.xid, known.end_lsn) != (begin.xid, end_lsn):
+            return
+        if known.committed_at == begin.committed_at or begin.xid == 0:
+            self.awaited = None
 
     def _describe(self, description: bytes) -> None:
         subject = pgoutput.subject(description)

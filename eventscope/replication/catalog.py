@@ -133,18 +133,30 @@ async def _slots(connection: Connection, which: LiteralString, *values: str) -> 
 
 
 async def slot_holder(connection: Connection, name: str) -> str:
-    """Say who reads from a slot: process, application and address."""
+    """Say who reads from a slot: process, application and, if the role may know, address."""
     cursor = await connection.execute(
-        "SELECT a.pid, a.application_name, a.client_addr::text"
-        " FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid"
-        " WHERE s.slot_name = %s",
+        "SELECT s.active_pid, a.application_name,"
+        " CASE WHEN state IS NOT NULL THEN coalesce(client_addr::text, 'local socket') END"
+        " FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid"
+        " WHERE s.slot_name = %s AND s.active_pid IS NOT NULL",
         (name,),
     )
     row = await cursor.fetchone()
     if row is None:
         return "another session"
     pid, application, address = row
-    return f"pid {pid} ({application or 'unnamed'}, {address or 'local socket'})"
+    return f"pid {pid} ({', '.join(filter(None, (application or 'unnamed', address)))})"
+
+
+async def end_session(connection: Connection, slot: str, pid: int) -> bool:
+    """End one of our own sessions that reads from a slot; whether there was such a one."""
+    cursor = await connection.execute(
+        "SELECT pg_terminate_backend(a.pid) FROM pg_replication_slots s"
+        " JOIN pg_stat_activity a ON a.pid = s.active_pid"
+        " WHERE s.slot_name = %s AND a.pid = %s AND a.usename = session_user",
+        (slot, pid),
+    )
+    return await cursor.fetchone() is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +176,8 @@ class Writer:
     @property
     def name(self) -> str:
         """What people can find it by."""
-        since = f"since {self.since}" if self.since else ""
-        more = ", ".join(filter(None, (self.place or "unnamed", since)))
-        return (
-            f"prepared transaction {self.gid!r} ({more})"
-            if self.gid
-            else f"pid {self.pid} ({more})"
-        )
+        who = f"prepared transaction {self.gid!r}" if self.gid else f"pid {self.pid}"
+        return _named(who, self.place, self.since)
 
 
 async def open_writers(connection: Connection) -> list[Writer]:
@@ -187,10 +194,24 @@ async def writers(connection: Connection) -> str:
 
 async def blockers(connection: Connection, pid: int) -> str:
     """Say for whom a session waits: process, application, since when."""
-    cursor = await connection.execute("SELECT pg_blocking_pids(%s)", (pid,))
-    [[pids]] = await cursor.fetchall()
-    waited_for = [writer.name for writer in await open_writers(connection) if writer.pid in pids]
-    return ", ".join(waited_for or [f"pid {blocker}" for blocker in pids if blocker]) or "others"
+    cursor = await connection.execute(
+        "SELECT blocker, application_name, xact_start::timestamptz(0)::text"
+        " FROM unnest(pg_blocking_pids(%s)) AS blocker LEFT JOIN pg_stat_activity ON pid = blocker"
+        " ORDER BY xact_start",
+        (pid,),
+    )
+    found = [
+        _named(f"pid {blocker}", application, since)
+        for blocker, application, since in await cursor.fetchall()
+        if blocker
+    ]
+    prepared = [writer.name for writer in await open_writers(connection) if writer.gid]
+    return ", ".join(found or prepared) or "nobody any more"
+
+
+def _named(who: str, place: str | None, since: str | None) -> str:
+    more = [place or "unnamed", *([f"since {since}"] if since else [])]
+    return f"{who} ({', '.join(more)})"
 
 
 async def setting(connection: Connection, name: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -18,6 +21,16 @@ _SESSION: Final = (
     "-c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1"
     " -c bytea_output=hex -c lc_monetary=C"
 )
+
+
+_CURES: Final = {
+    "max_wal_senders": "end another reader, or raise max_wal_senders and restart the server",
+    "too many clients": "end other sessions, or raise max_connections and restart the server",
+    "connection slots": "end other sessions, or raise max_connections and restart the server",
+    "password authentication failed": "correct url or password",
+    "unsupported startup parameter": "connect to the server itself, not to a connection pooler",
+}
+"""What to do, by a part of what the server says."""
 
 
 class SourceError(EventScopeError):
@@ -64,6 +77,10 @@ def _parameters(settings: Settings) -> dict[str, Any]:
         ) from None
 
 
+class SlotInUse(Unreachable):
+    """Another session reads from the slot, or has just made it."""
+
+
 async def connect(conninfo: str, **options: Any) -> Connection:
     """Open a connection in autocommit mode.
 
@@ -73,7 +90,16 @@ async def connect(conninfo: str, **options: Any) -> Connection:
     try:
         return await psycopg.AsyncConnection.connect(conninfo, autocommit=True, **options)
     except psycopg.OperationalError as error:
-        raise Unreachable(f"cannot connect to PostgreSQL: {one_line(error)}") from error
+        text = one_line(error)
+        cures = [f"; {cure}" for words, cure in _CURES.items() if words in text]
+        raise Unreachable(f"cannot connect to PostgreSQL: {text}{''.join(cures[:1])}") from error
+
+
+def hang_up(connection: Connection) -> None:
+    """Cut a connection, so that whoever waits for an answer on it is told at once."""
+    if not connection.closed:
+        with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)
 
 
 async def connect_for_replication(conninfo: str) -> Connection:
@@ -93,10 +119,6 @@ async def connect_for_replication(conninfo: str) -> Connection:
                 f"role {user or 'of this connection'} may not replicate:"
                 f" run ALTER ROLE {role} REPLICATION"
             ) from error.__cause__
-        if "IDENTIFY_SYSTEM" in text or "unsupported startup parameter: replication" in text:
-            raise SourceError(
-                f"{text}; connect to the server itself, not to a connection pooler"
-            ) from error.__cause__
         raise
 
 
@@ -110,9 +132,20 @@ class SystemIdentity(NamedTuple):
 
 
 async def identify(replication: Connection) -> SystemIdentity:
-    """Ask a replication connection for the cluster's identity; raises psycopg.Error."""
-    cursor = await replication.execute("IDENTIFY_SYSTEM")
-    row = await cursor.fetchone()
+    """Ask a replication connection for the cluster's identity.
+
+    Raises:
+        SourceError: no server answers, but a pooler.
+        psycopg.Error: the connection is lost.
+    """
+    try:
+        cursor = await replication.execute("IDENTIFY_SYSTEM")
+        row = await cursor.fetchone()
+    except psycopg.errors.SyntaxError as error:
+        raise SourceError(
+            f"replication commands are not understood ({one_line(error)});"
+            f" connect to the server itself, not to a connection pooler"
+        ) from error
     if row is None:
         raise SourceError("the server does not identify itself")
     system_id, timeline, position, database = row

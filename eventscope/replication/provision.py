@@ -152,6 +152,8 @@ async def create_slot(replication: Connection, settings: Settings) -> Lsn:
 
     Raises:
         SourceError: the server has no slot to give, or refuses.
+        psycopg.errors.DuplicateObject: there is one of that name.
+        psycopg.OperationalError: the connection is lost.
     """
     command = sql.SQL("CREATE_REPLICATION_SLOT {} {} LOGICAL pgoutput NOEXPORT_SNAPSHOT").format(
         sql.Identifier(settings.slot_name), sql.SQL("" if settings.durable_slot else "TEMPORARY")
@@ -162,6 +164,8 @@ async def create_slot(replication: Connection, settings: Settings) -> Lsn:
         raise SourceError(
             f"{one_line(error)}: drop a slot that nobody uses, or raise max_replication_slots"
         ) from error
+    except (psycopg.errors.DuplicateObject, psycopg.OperationalError):
+        raise
     except psycopg.Error as error:
         raise SourceError(f"cannot create slot {settings.slot_name}: {one_line(error)}") from error
     row = await cursor.fetchone()

@@ -21,6 +21,7 @@ from eventscope.replication.tables import Part, Table
 # the catalogs alone: pg_publication_tables waits for locks on the tables
 _PUBLICATION: Final = """
 SELECT jsonb_build_object(
+    'oid', p.oid::bigint,
     'name', pubname,
     'owner', pg_get_userbyid(pubowner),
     'owned', pg_has_role(pubowner, 'USAGE'),
@@ -32,6 +33,7 @@ SELECT jsonb_build_object(
         CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END], NULL),
     'members', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'oid', r.oid::bigint,
             'schema', nspname,
             'table', relname,
             'columns', (
@@ -43,7 +45,7 @@ SELECT jsonb_build_object(
                 WHERE attrelid = prrelid AND attnum IN (
                     SELECT (regexp_matches(prqual::text, ':varattno (\\d+)', 'g'))[1]::int))
         )), '[]')
-        FROM pg_publication_rel JOIN pg_class c ON c.oid = prrelid
+        FROM pg_publication_rel r JOIN pg_class c ON c.oid = prrelid
         JOIN pg_namespace n ON n.oid = relnamespace WHERE prpubid = p.oid),
     'schemas', ARRAY(
         SELECT nspname FROM pg_publication_namespace JOIN pg_namespace n ON n.oid = pnnspid
@@ -56,6 +58,8 @@ FROM pg_publication p WHERE pubname = %s
 class Member:
     """A table that a publication names, with what it tells of it."""
 
+    oid: int
+    """Of the entry: another one if the table has been taken out and put in again."""
     schema: str
     table: str
     columns: frozenset[str] | None
@@ -74,6 +78,7 @@ class Member:
 class Publication:
     """A publication as the connection's role sees it."""
 
+    oid: int
     name: str
     owner: str
     owned: bool
@@ -93,6 +98,7 @@ class Publication:
     def to_be_made(cls, name: str, version: int) -> Publication:
         """A publication as ``creation`` makes it on a server of this version."""
         return cls(
+            oid=0,
             name=name,
             owner="",
             owned=True,

@@ -139,8 +139,8 @@ async def test_the_ring_shows_each_event_once_though_a_transaction_came_twice(
 
 
 def _received(engine: Engine) -> Any:
-    stream = engine._reader._stream
-    return stream is not None and stream._full
+    intake = engine._reader._intake
+    return intake is not None and intake.stream is not None and intake.stream._full
 
 
 async def test_the_ring_stays_empty_without_a_user_interface(

@@ -10,10 +10,13 @@ import psycopg
 import pytest
 
 from eventscope.demo.embedded import EmbeddedServer
+from tests.engine.conftest import notes
 from tests.faults.shop import Shop
 from tests.operators.shop import tables
 from tests.programs import Program, running
 from tests.servers import fresh_database, running_server
+
+__all__ = ["notes"]
 
 APPLICATION = Path(__file__).with_name("application.py")
 

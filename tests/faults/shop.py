@@ -19,7 +19,7 @@ from tests.operators.oracle import differing
 from tests.operators.shop import TRUTH
 from tests.waiting import until, until_async
 
-_KINDS = {"I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUNCATE"}
+_KINDS = {"I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUNCATE", "M": "MESSAGE"}
 _LINE = re.compile(r"table (.*?): (INSERT|UPDATE|DELETE|TRUNCATE):")
 _FOLLOWED = ("public.posts", "public.comments")
 

@@ -41,7 +41,7 @@ async def test_killed_in_the_middle_of_one_large_transaction(
     shop: Shop, program, caught_up
 ) -> None:
     connection = await shop.connection()
-    async with program(EVENTSCOPE_FAILPOINT="after-append:3:kill") as running:
+    async with program(EVENTSCOPE_FAILPOINT="after-append:4:kill") as running:
         await running.logged("streaming")
         await connection.execute("INSERT INTO posts VALUES (1, 'x')")
         await connection.execute(

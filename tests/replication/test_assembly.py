@@ -14,6 +14,7 @@ from eventscope.replication.pgoutput import (
     ProtocolError,
     describing,
 )
+from eventscope.replication.relations import Transaction
 from tests.replication import encoder
 
 POSTS, COMMENTS = 100, 200
@@ -24,9 +25,13 @@ POSTS_WITH_BODY = encoder.relation(POSTS, "public", "posts", "d", [ID, BODY])
 COMMENTS_TABLE = encoder.relation(COMMENTS, "public", "comments", "d", [ID])
 
 
-def an_assembler(*, next_seq=1, stored=0, versions=None, next_version=1) -> Assembler:
+def an_assembler(*, next_seq=1, stored=0, versions=None, next_version=1, again=None) -> Assembler:
     return Assembler(
-        next_seq=next_seq, stored=Lsn(stored), versions=versions or {}, next_version=next_version
+        next_seq=next_seq,
+        stored=Lsn(stored),
+        versions=versions or {},
+        next_version=next_version,
+        again=again,
     )
 
 
@@ -199,6 +204,42 @@ def test_a_message_that_was_stored_is_skipped():
     first = encoder.logical_message(False, 300, "app", b"hello")
     batch = feed(assembler, first, first, encoder.logical_message(False, 301, "app", b""))
     assert [transaction.end_lsn for transaction in batch.transactions] == [300, 301]
+
+
+LAST = Transaction(1, 1, Lsn(110), Lsn(100), 7, 5)
+LAST_MESSAGE = Transaction(1, 1, Lsn(110), Lsn(110), 0, 5)
+
+
+def test_the_last_stored_transaction_is_recognised_when_it_comes_again():
+    assembler = an_assembler(stored=110, again=LAST)
+    feed(assembler, *a_transaction(80, POSTS_TABLE, an_insert()))
+    assert assembler.awaited == LAST
+    assert feed(assembler, *a_transaction(100, an_insert())).rows == []
+    assert assembler.awaited is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [encoder.begin(100, 8, 5), encoder.commit(100, 110)],
+        [encoder.begin(100, 7, 6), encoder.commit(100, 110)],
+        [encoder.begin(100, 7, 5), encoder.commit(100, 111)],
+        [encoder.begin(110, 7, 5), POSTS_TABLE, an_insert(), encoder.commit(110, 120)],
+        [encoder.logical_message(False, 110, "app", b"")],
+    ],
+)
+def test_another_transaction_is_not_taken_for_the_last_stored_one(other):
+    assembler = an_assembler(stored=110, again=LAST)
+    feed(assembler, *other)
+    assert assembler.awaited == LAST
+
+
+def test_a_message_on_its_own_is_recognised_when_it_comes_again():
+    assembler = an_assembler(stored=110, again=LAST_MESSAGE)
+    feed(assembler, encoder.logical_message(False, 100, "app", b""))
+    assert assembler.awaited == LAST_MESSAGE
+    assert not feed(assembler, encoder.logical_message(False, 110, "app", b""))
+    assert assembler.awaited is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from eventscope.app import EventScope, Operator
 from eventscope.event import ROW_EVENTS, EventType
 from eventscope.replication.catalog import identifier
 from eventscope.replication.doctor.identity import needs
+from eventscope.replication.doctor.slot import dropping
 from eventscope.replication.finding import Finding, Severity, statement
 from eventscope.replication.publishing import Publication, addition, change, creation, renewal
 from eventscope.replication.tables import Table
@@ -59,7 +60,7 @@ def examine(
     )
     followed = [tables[entity] for entity in app.entities if entity in tables]
     yield from _missing(publication, followed, role)
-    yield from _actions(app.operators, publication)
+    yield from actions(app.operators, publication)
     yield from needed(app, followed, publication)
     yield from _extra(publication, followed)
     for table in followed:
@@ -75,6 +76,31 @@ def needed(
         if publication.has(table):
             yield from renamed(publication, table)
             yield from _columns(app, publication, table)
+
+
+def gone(name: str, slot: str) -> Finding:
+    """The finding for a publication that somebody has dropped while the slot was read."""
+    return Finding(
+        "publication",
+        "blocking",
+        f"publication {name} does not exist any more",
+        "what was written to its tables since it was dropped is lost to this queue",
+        dropping(slot),
+        "and move the queue file away, to start anew from now; or, if nothing was written since,"
+        " just start again",
+    )
+
+
+def left(name: str, entity: str) -> Finding:
+    """The finding for a table that somebody has taken out of a publication."""
+    return Finding(
+        "publication_tables",
+        "blocking",
+        f"publication {name} does not have {entity} any more",
+        "its changes are not seen",
+        addition(name, [entity]),
+        "then start again, and recompute what depends on it",
+    )
 
 
 def _missing(publication: Publication, followed: Sequence[Table], role: str) -> Iterator[Finding]:
@@ -142,7 +168,8 @@ def _extra(publication: Publication, followed: Sequence[Table]) -> Iterator[Find
         )
 
 
-def _actions(operators: Sequence[Operator], publication: Publication) -> Iterator[Finding]:
+def actions(operators: Sequence[Operator], publication: Publication) -> Iterator[Finding]:
+    """Whether it leaves out a kind of change, and who misses that."""
     missing = [event for event in ROW_EVENTS if event not in publication.actions]
     if not missing:
         return

@@ -18,7 +18,7 @@ _SHORT_TIMEOUT: Final = 10_000
 
 _SETTINGS: Final = """
 SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-       current_setting('wal_level'), pg_is_in_recovery(),
+       current_setting('wal_level'), pg_is_inrecovery(),
        current_setting('max_replication_slots')::int, current_setting('max_wal_senders')::int,
        (SELECT count(*) FROM pg_stat_replication)::int,
        current_setting('max_slot_wal_keep_size'),
@@ -30,11 +30,11 @@ SELECT current_setting('server_version_num')::int, current_setting('server_versi
 async def examine(connection: Connection, slot: Slot | None) -> list[Finding]:
     """Everything about the server that a reader of the slot depends on."""
     [row] = await (await connection.execute(_SETTINGS)).fetchall()
-    number, version, wal_level, recovery, most_slots, most_senders, senders, keep, *timeout = row
+    number, version, wal_level, standby, most_slots, most_senders, senders, keep, *timeout = row
     return [
         server_version(number, version),
         _wal_level(wal_level),
-        _recovery(recovery),
+        recovery(standby),
         _replication_slots(most_slots, await slots(connection), slot),
         _wal_senders(most_senders, senders, slot),
         _max_slot_wal_keep_size(keep),
@@ -45,7 +45,7 @@ async def examine(connection: Connection, slot: Slot | None) -> list[Finding]:
 async def essentials(connection: Connection) -> list[Finding]:
     """What no start may overlook."""
     [row] = await (await connection.execute(_SETTINGS)).fetchall()
-    return [server_version(*row[:2]), _wal_level(row[2]), _recovery(row[3])]
+    return [server_version(*row[:2]), _wal_level(row[2]), recovery(row[3])]
 
 
 def server_version(number: int, version: str) -> Finding:
@@ -74,7 +74,8 @@ def _wal_level(wal_level: str) -> Finding:
     )
 
 
-def _recovery(in_recovery: bool) -> Finding:
+def recovery(in_recovery: bool) -> Finding:
+    """Judge whether the server takes changes."""
     if not in_recovery:
         return Finding("recovery", "ok", "the server is a primary")
     return Finding(

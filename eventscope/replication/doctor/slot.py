@@ -195,16 +195,25 @@ async def _older_than_publication(
     said = await _peek(connection, settings.publication, slot.name, slot.confirmed_flush)
     if not said:
         return []
-    return [
-        Finding(
-            "slot_age",
-            "blocking",
-            f"slot {slot.name} is older than publication {settings.publication}",
-            f"the stream ends where it comes to that time ({said})",
-            dropping(slot.name),
-            "then move the queue file away, to start anew from now",
-        )
-    ]
+    return [older(slot.name, settings.publication, said)]
+
+
+def older(slot: str, publication: str, said: str) -> Finding:
+    """The finding for a slot that has to tell of a time when there was no publication.
+
+    Args:
+        slot: its name.
+        publication: its name.
+        said: by the server, when it came to that time.
+    """
+    return Finding(
+        "slot_age",
+        "blocking",
+        f"slot {slot} is older than publication {publication}",
+        f"the stream ends where it comes to that time ({said})",
+        dropping(slot),
+        "then move the queue file away, to start anew from now",
+    )
 
 
 async def _peek(connection: Connection, publication: str, slot: str, start: Lsn) -> str:
