@@ -8,7 +8,6 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, Self
 
 EventType = Literal["insert", "update", "delete", "truncate", "message"]
@@ -145,12 +144,13 @@ class Event:
         """The columns that tell one row from another: the primary key, else the identity."""
         self._load = load
         self._form: Form = "python"
+        self._loaded: RowImages | None = None
 
     def in_form(self, form: Form) -> Self:
         """The same event, its values said in another form."""
         event = copy(self)
         event._form = form
-        event.__dict__.pop("_images", None)
+        event._loaded = None
         return event
 
     @property
@@ -217,9 +217,11 @@ class Event:
     def _key_in(self, row: Mapping[str, Any] | None) -> Mapping[str, Any]:
         return {name: row[name] for name in self.key_columns if name in row} if row else {}
 
-    @cached_property
+    @property
     def _images(self) -> RowImages:
-        return self._load(self._form)
+        if self._loaded is None:
+            self._loaded = self._load(self._form)
+        return self._loaded
 
     def __repr__(self) -> str:
         return f"<Event {self.id} {self.type} {self.name}>"

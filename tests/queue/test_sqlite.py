@@ -10,6 +10,7 @@ import stat
 import sys
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,8 @@ async def test_a_disk_that_is_full_is_named_and_the_batch_is_not_stored(tmp_path
 
 async def test_every_append_is_synced(tmp_path):
     queue = await opened(tmp_path / "queue.db")
+    log = queue._log._connection
     for pragma, wanted in (("synchronous", 2), ("journal_mode", "wal")):
-        assert await queue._log.value(f"PRAGMA {pragma}") == wanted
+        cursor = await queue._log._run(partial(log.execute, f"PRAGMA {pragma}"))
+        assert await queue._log._run(cursor.fetchone) == (wanted,)
     await queue.close()
