@@ -22,7 +22,7 @@ from eventscope.cli.signals import OK, Signals, first
 from eventscope.engine.tail import Tail
 from eventscope.engine.tail_source import Selection
 from eventscope.event import Event
-from eventscope.inspection.filter import FilterError, parse
+from eventscope.inspection.filter import FilterError, parse, reference_text
 from eventscope.inspection.json_line import json_line
 from eventscope.replication.connection import server_label
 from eventscope.settings import SettingsError
@@ -35,7 +35,7 @@ _WIDE: Final = (160, 24)
 Lines = Callable[[Sequence[Event]], bytes]
 
 
-@click.command("tail")
+@click.command("tail", epilog=f"\b\nFILTER:\n{reference_text()}")
 @click.argument("app", metavar="[APP]", required=False)
 @click.option(
     "--table", "tables", multiple=True, metavar="TABLE", help="Only this table; again for more."
@@ -135,6 +135,11 @@ def _jsonl(events: Sequence[Event]) -> bytes:
 
 def _pretty(events: Sequence[Event]) -> bytes:
     width = shutil.get_terminal_size(_WIDE).columns
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    coloured = sys.stdout.isatty() and not _refuses_codes()
     text = "".join(f"{event_line(event, width, coloured=coloured)}\n" for event in events)
     return text.encode(sys.stdout.encoding, "replace")
+
+
+def _refuses_codes() -> bool:
+    """Whether the terminal, or who sits before it, wants no colours (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"

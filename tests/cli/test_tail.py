@@ -304,6 +304,12 @@ def test_a_filter_that_cannot_be_read_is_shown_with_its_place(invoke: Invoke) ->
     assert caret == "   ^"
 
 
+def test_the_help_says_what_a_filter_may_be(invoke: Invoke) -> None:
+    assert "\nFILTER:\n  paid      " in invoke("tail", "--help").stdout.replace(
+        "  FILTER", "FILTER"
+    )
+
+
 def test_wrong_input_gets_one_line(invoke: Invoke, notes, database: str, tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("from eventscope import EventScope\napp = EventScope('b')\n")
     url = ("--url", database)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from types import SimpleNamespace
 from uuid import uuid4
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from eventscope.engine import spool, tail
+from eventscope.engine import listening, spool, tail
 from eventscope.engine.tail import Tail
 from eventscope.engine.tail_source import Selection
-from eventscope.replication import stream
+from eventscope.replication import stream, temporary_publication
 from eventscope.replication.connection import SourceError
-from tests.engine.tailing import heard_for, publications, slots, tailing
+from tests.engine.tailing import Tailing, heard_for, publications, slots, tailing
 from tests.replication.reading import reading, role_url
 from tests.servers import fresh_database
 from tests.waiting import until, until_async
@@ -128,20 +133,49 @@ async def test_it_ends_when_nothing_comes_and_all_is_shown(notes, connection, se
     assert len(running.events) == 3000
 
 
+async def test_an_event_puts_the_end_of_idleness_off(notes, connection, settings, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(listening, "PULSE", 0.01)
+    monkeypatch.setattr(tail, "time", SimpleNamespace(monotonic=lambda: now))
+    async with tailing(settings, until_idle=60) as running:
+        looks, look = [], running.tail._idle
+
+        async def noted(listening):
+            looks.append(now)
+            return await look(listening)
+
+        async def looked_again():
+            before = len(looks)
+            await until(lambda: len(looks) > before + 3 or running.task.done())
+
+        monkeypatch.setattr(running.tail, "_idle", noted)
+        for id in range(3):
+            await connection.execute("INSERT INTO notes VALUES (%s)", [id])
+            await running.shown(id + 1)
+            now += 50
+            await looked_again()
+            assert not running.task.done()
+        now += 11
+        await asyncio.wait_for(running.task, 30)
+    assert len(running.events) == 3
+
+
 async def test_what_was_committed_before_the_end_of_idleness_is_shown(
     notes, connection, settings, monkeypatch
 ):
     """The last commit has not arrived yet when the time is over: it is waited for."""
-    async with tailing(settings, until_idle=0.2) as running:
-        source = running.tail._source
-        position = source.position
+    async with Tail(settings, until_idle=0) as entered, held_up(connection) as go_on:
+        await connection.execute("INSERT INTO notes VALUES (1)")
+        acknowledge = entered._listening.acknowledge
+        looks = count(1)
 
-        async def late_commit():
-            monkeypatch.setattr(source, "position", position)
-            await connection.execute("INSERT INTO notes VALUES (1)")
-            return await position()
+        def look(**given):
+            if next(looks) == 5:
+                go_on()
+            return acknowledge(**given)
 
-        monkeypatch.setattr(source, "position", late_commit)
+        monkeypatch.setattr(entered._listening, "acknowledge", look)
+        running = Tailing(entered)
         await asyncio.wait_for(running.task, 30)
     assert running.told == [("insert", "notes", 1)]
 
@@ -193,9 +227,12 @@ async def test_it_says_for_whom_it_waits(notes, connection, settings, database):
         with capture_logs() as logs:
             entering = asyncio.create_task(Tail(settings).__aenter__())
             await until(lambda: logs)
+            async with asyncio.timeout(10):
+                dropped = await temporary_publication.drop_leftovers(connection)
             await blocker.rollback()
-            listening = await asyncio.wait_for(entering, 30)
-            await listening.__aexit__(None, None, None)
+            entered = await asyncio.wait_for(entering, 30)
+            await entered.__aexit__(None, None, None)
+        assert dropped == [], "it is not left over, it is being made"
         pid = blocker.info.backend_pid
     assert f"waiting for pid {pid} (unnamed, since " in logs[0]["event"]
 
@@ -248,6 +285,18 @@ async def test_a_lost_connection_is_made_again_and_said(notes, connection, setti
     assert await publications(connection) == []
 
 
+async def test_the_slot_before_may_still_be_there(notes, connection, settings):
+    """The server has not noticed the loss yet, as when a network is cut."""
+    with capture_logs() as logs:
+        async with tailing(settings) as running, held_up(connection):
+            running.tail._listening._stream._pgconn.finish()
+            running.tail._listening.acknowledge()
+            await until(lambda: any("listening again" in line["event"] for line in logs))
+            assert len(await slots(connection)) == 2
+            await connection.execute("INSERT INTO notes VALUES (1)")
+            await running.shown(1)
+
+
 async def test_what_came_before_the_loss_is_shown(notes, connection, settings, database):
     async with tailing(settings) as running:
         await connection.execute("INSERT INTO notes VALUES (0)")
@@ -291,7 +340,7 @@ async def test_a_publication_that_somebody_dropped_is_made_again(notes, connecti
 
 async def test_a_slow_reader_is_waited_for(notes, connection, make_settings, database, monkeypatch):
     """He holds the server's stream up, not the server's patience, and not our memory."""
-    monkeypatch.setattr(tail, "_PULSE", 0.2)
+    monkeypatch.setattr(listening, "PULSE", 0.2)
     monkeypatch.setattr(stream, "HIGH_WATER", 200_000)
     settings = make_settings(url=f"{database}&options=-c%20wal_sender_timeout%3D1s")
     rows = 20_000
@@ -305,14 +354,14 @@ async def test_a_slow_reader_is_waited_for(notes, connection, make_settings, dat
                     " + (SELECT count(*) FROM notes)) n"
                 )
             await until_async(lambda: heard_for(connection, seconds=4))
-            assert running.tail._assembler.size < 2 * stream.HIGH_WATER
+            assert running.tail._listening._assembler.size < 2 * stream.HIGH_WATER
             running.may_show.set()
             await running.shown(2 * rows)
     assert logs == []
 
 
 async def test_the_server_keeps_no_wal(notes, connection, settings, monkeypatch):
-    monkeypatch.setattr(tail, "_PULSE", 0.05)
+    monkeypatch.setattr(listening, "PULSE", 0.05)
     async with tailing(settings, "notes"):
         await connection.execute("INSERT INTO other VALUES (1)")
         cursor = await connection.execute("SELECT pg_current_wal_flush_lsn()::text")
@@ -418,6 +467,7 @@ async def test_a_partition_comes_with_its_root(connection, settings):
         await connection.execute("INSERT INTO log VALUES (1, 1), (2, 12)")
         await running.shown(2)
         await part.shown(1)
+        assert list(running.tail.tables) == ["log"]
     assert running.told == [("insert", "log", 1), ("insert", "log", 2)]
     assert part.told == [("insert", "log_2", 2)]
 
@@ -519,6 +569,20 @@ TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = %s AND datname = current_database()"
 )
+
+
+@asynccontextmanager
+async def held_up(connection) -> AsyncIterator[Callable[[], None]]:
+    """Stop the server's side of the one stream there is; gives what lets it go on."""
+    cursor = await connection.execute(
+        "SELECT active_pid FROM pg_replication_slots WHERE database = current_database()"
+    )
+    [(pid,)] = await cursor.fetchall()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield lambda: os.kill(pid, signal.SIGCONT)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def _terminate(connection, purpose: str) -> None:
