@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 
 from eventscope.demo.embedded import EmbeddedServer
 from eventscope.settings import ENV_PREFIX, Settings
 from tests.servers import create_blog, fresh_database, running_server
+
+# how long an example takes says more of the machine than of the code
+hypothesis.settings.register_profile("eventscope", deadline=None)
+hypothesis.settings.load_profile("eventscope")
 
 SYSTEM_BINARIES = Path("/usr/lib/postgresql/15/bin")
 """The machine's own PostgreSQL, where there is one."""
