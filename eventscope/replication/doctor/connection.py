@@ -84,7 +84,13 @@ async def _refused(connection: Connection, error: Exception) -> Finding:
     )
     if await cursor.fetchone() is None:
         return may_not_replicate(connection.info.user)
-    return Finding("replication", "blocking", f"no replication connection: {one_line(error)}")
+    return Finding(
+        "replication",
+        "blocking",
+        f"no replication connection: {one_line(error)}",
+        mend="connect to the server itself, not to a connection pooler, and see that it has a WAL"
+        " sender left (max_wal_senders)",
+    )
 
 
 async def _pooler(connection: Connection) -> list[Finding]:
