@@ -15,6 +15,8 @@ from eventscope.replication import catalog, publishing
 from eventscope.replication.connection import (
     Connection,
     SystemIdentity,
+    Unreachable,
+    connect,
     conninfo,
     one_line,
     server_label,
@@ -57,9 +59,9 @@ async def examine(app: EventScope | None, settings: Settings, reached: Reached) 
     where = conninfo(settings, "doctor", name)
     options = conninfo_to_dict(where).get("options")
     where = make_conninfo(where, options=f"{options} {_PATIENCE}")
-    try:  # not by connect(): what it refuses is to be examined, too
-        connection = await psycopg.AsyncConnection.connect(where, autocommit=True)
-    except psycopg.OperationalError as error:
+    try:
+        connection = await connect(where)
+    except Unreachable as error:
         return Examination({"connection": [link.unreachable(error)]}, is_connected=False)
     try:
         return await _Examiner(connection, where, app, settings).run(reached)

@@ -18,7 +18,7 @@ _SHORT_TIMEOUT: Final = 10_000
 
 _SETTINGS: Final = """
 SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-       current_setting('wal_level'), pg_is_inrecovery(),
+       current_setting('wal_level'), pg_is_in_recovery(),
        current_setting('max_replication_slots')::int, current_setting('max_wal_senders')::int,
        (SELECT count(*) FROM pg_stat_replication)::int,
        current_setting('max_slot_wal_keep_size'),
