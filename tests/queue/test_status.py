@@ -3,7 +3,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,18 @@ async def opened(path: Path) -> SqliteQueue:
     return await SqliteQueue.open(path, retention_events=0, retention_bytes=10**9)
 
 
-async def filled(path: Path) -> SqliteQueue:
-    """A queue with one transaction, left open."""
+@asynccontextmanager
+async def filled(path: Path) -> AsyncIterator[SqliteQueue]:
+    """A queue with one transaction, open."""
     queue = await opened(path)
-    await queue.begin(ORIGIN, START)
-    writer = Writer()
-    await queue.append(*writer.rows(writer.table("posts"), "1").commit().take())
-    await queue.acknowledge(Lsn(250))
-    return queue
+    try:
+        await queue.begin(ORIGIN, START)
+        writer = Writer()
+        await queue.append(*writer.rows(writer.table("posts"), "1").commit().take())
+        await queue.acknowledge(Lsn(250))
+        yield queue
+    finally:
+        await queue.close()
 
 
 def names(folder: Path) -> set[str]:
@@ -40,9 +45,8 @@ def test_there_may_be_no_file(tmp_path):
 
 async def test_a_queue_that_nobody_has_open_is_read_without_a_trace(tmp_path):
     path = tmp_path / "queue.db"
-    queue = await filled(path)
-    checkpoint = queue.checkpoint
-    await queue.close()
+    async with filled(path) as queue:
+        checkpoint = queue.checkpoint
     before = names(tmp_path)
     assert look(path) == QueueStatus("", ORIGIN, checkpoint)
     assert checkpoint.acknowledged == Lsn(250)
@@ -51,19 +55,18 @@ async def test_a_queue_that_nobody_has_open_is_read_without_a_trace(tmp_path):
 
 async def test_a_queue_that_is_open_is_read_as_it_is_now_and_its_process_named(tmp_path):
     path = tmp_path / "queue.db"
-    queue = await filled(path)
-    assert look(path) == QueueStatus(str(os.getpid()), ORIGIN, queue.checkpoint)
-    await queue.close()
+    async with filled(path) as queue:
+        assert look(path) == QueueStatus(str(os.getpid()), ORIGIN, queue.checkpoint)
 
 
 async def test_a_queue_whose_process_was_killed_is_read_to_its_end(tmp_path):
-    queue = await filled(tmp_path / "queue.db")
     crashed = tmp_path / "crashed"
     crashed.mkdir()
-    for name in ("queue.db", "queue.db-wal"):
-        shutil.copy(tmp_path / name, crashed)
-    assert look(crashed / "queue.db") == QueueStatus("", ORIGIN, queue.checkpoint)
-    await queue.close()
+    async with filled(tmp_path / "queue.db") as queue:
+        for name in ("queue.db", "queue.db-wal"):
+            shutil.copy(tmp_path / name, crashed)
+        checkpoint = queue.checkpoint
+    assert look(crashed / "queue.db") == QueueStatus("", ORIGIN, checkpoint)
 
 
 async def test_a_queue_that_has_not_begun_has_come_nowhere(tmp_path):

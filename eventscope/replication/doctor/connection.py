@@ -13,6 +13,7 @@ from eventscope.replication.connection import (
     Connection,
     SourceError,
     SystemIdentity,
+    Unreachable,
     connect,
     connect_for_replication,
     identify,
@@ -23,12 +24,12 @@ from eventscope.replication.finding import Finding, statement
 _SAFE: Final = "sslmode=verify-full and sslrootcert=system (or your own authority's file)"
 
 
-def unreachable(error: psycopg.Error) -> Finding:
+def unreachable(error: Unreachable) -> Finding:
     """The finding for a database that no session could be opened to."""
     return Finding(
         "connection",
         "blocking",
-        f"cannot connect to PostgreSQL: {one_line(error)}",
+        str(error),
         mend="check the settings url, hostname, port, database, username and password, and that"
         " the server runs and lets this machine in (pg_hba.conf)",
     )
@@ -84,7 +85,13 @@ async def _refused(connection: Connection, error: Exception) -> Finding:
     )
     if await cursor.fetchone() is None:
         return may_not_replicate(connection.info.user)
-    return Finding("replication", "blocking", f"no replication connection: {one_line(error)}")
+    return Finding(
+        "replication",
+        "blocking",
+        f"no replication connection: {one_line(error)}",
+        mend="connect to the server itself, not to a connection pooler, and see that it has a WAL"
+        " sender left (max_wal_senders)",
+    )
 
 
 async def _pooler(connection: Connection) -> list[Finding]:

@@ -15,6 +15,8 @@ from eventscope.replication import catalog, publishing
 from eventscope.replication.connection import (
     Connection,
     SystemIdentity,
+    Unreachable,
+    connect,
     conninfo,
     one_line,
     server_label,
@@ -23,8 +25,9 @@ from eventscope.replication.doctor import connection as link
 from eventscope.replication.doctor import identity, publication, rights, role, server, slot, tables
 from eventscope.replication.doctor.role import Role
 from eventscope.replication.finding import Finding
+from eventscope.replication.publishable import Tables
 from eventscope.replication.publishing import Publication
-from eventscope.replication.tables import Table, look_up, named, publishable
+from eventscope.replication.tables import Table, look_up, named
 from eventscope.settings import Settings
 
 _PATIENCE: Final = "-c lock_timeout=5s -c statement_timeout=30s"
@@ -56,9 +59,9 @@ async def examine(app: EventScope | None, settings: Settings, reached: Reached) 
     where = conninfo(settings, "doctor", name)
     options = conninfo_to_dict(where).get("options")
     where = make_conninfo(where, options=f"{options} {_PATIENCE}")
-    try:  # not by connect(): what it refuses is to be examined, too
-        connection = await psycopg.AsyncConnection.connect(where, autocommit=True)
-    except psycopg.OperationalError as error:
+    try:
+        connection = await connect(where)
+    except Unreachable as error:
         return Examination({"connection": [link.unreachable(error)]}, is_connected=False)
     try:
         return await _Examiner(connection, where, app, settings).run(reached)
@@ -126,7 +129,8 @@ class _Examiner:
     async def _look(self) -> _Source:
         connection, app = self._connection, self._app
         if app is None:
-            app = _following(await publishable(connection))
+            every = (await Tables.of(connection)).every()
+            app = _following(sorted(t.entity for t in (*every.tables, *every.left_out)))
         return _Source(
             role=await role.look_up(connection),
             app=app,

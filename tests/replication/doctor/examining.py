@@ -44,8 +44,11 @@ class Examined:
 async def examined(
     app: EventScope | None, settings: Settings, *, reached: Lsn | None = None
 ) -> Examined:
-    """Examine the source, for a queue that has come to ``reached``."""
-    return Examined(await examine(app, settings, lambda _: reached))
+    """Examine the source, for a queue that has come to ``reached``; nothing is left unmended."""
+    found = await examine(app, settings, lambda _: reached)
+    for finding in (finding for group in found.groups.values() for finding in group):
+        assert finding.severity in ("ok", "note") or finding.sql or finding.mend, finding
+    return Examined(found)
 
 
 async def mend(finding: Finding, url: str) -> None:

@@ -134,7 +134,7 @@ async def test_a_pooler_that_does_not_replicate_blocks(database):
         there = conninfo_to_dict(database) | {"host": "127.0.0.1", "port": port}
         found = await examined(None, Settings(url=make_conninfo(**there)))
     assert found.one("replication").severity == "blocking"
-    assert "not to a connection pooler" in found.one("replication").found
+    assert "not to a connection pooler" in found.one("replication").mend
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from eventscope.replication import catalog
 from eventscope.replication.connection import connect
 from eventscope.settings import Settings
 from tests.replication.doctor.examining import a_writer_lasts, examined, mend
@@ -43,13 +44,15 @@ def test_a_slot_near_its_limit_is_warned_of_and_blocks_when_it_is_lost():
                 assert (await examined(None, settings)).troubles() == []
 
                 async def warned() -> bool:
-                    await connection.execute("SELECT pg_logical_emit_message(false, '', '')")
-                    await connection.execute("SELECT pg_switch_wal()")
+                    await connection.execute(
+                        "SELECT pg_logical_emit_message(false, '', repeat('x', 3000000))"
+                    )
                     return (await examined(None, settings)).troubles() == ["retained_wal"]
 
                 await until_async(warned)
                 found = (await examined(None, settings)).one("retained_wal")
                 assert "more the slot is lost (max_slot_wal_keep_size)" in found.why
+                assert (await catalog.slot(connection, "postgres_slot")).wal_status != "unreserved"
 
                 async def lost() -> bool:
                     await connection.execute("SELECT pg_logical_emit_message(false, '', '')")

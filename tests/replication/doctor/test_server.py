@@ -79,6 +79,7 @@ def test_a_standby_blocks(tmp_path: Path):
         found = looked_at(server)
         assert found.one("recovery").severity == "blocking"
         assert "primary" in found.one("recovery").mend
+        assert found.troubles() == ["recovery"]
 
 
 async def test_a_timeout_that_is_short_or_off_is_warned_of_until_it_is_mended(

@@ -4,6 +4,7 @@ import pytest
 
 from eventscope import EventScope
 from tests.replication.doctor.examining import an_app, examined, mended
+from tests.replication.reading import role_url
 
 TABLES = """
 CREATE TABLE posts (id int PRIMARY KEY, title text);
@@ -128,3 +129,19 @@ async def test_a_target_may_be_a_view_and_not_an_index(connection, settings):
     app.query("counts", target="posts_pkey", sql="SELECT $1", ids={"posts": "id"})
     kind = (await examined(app, settings)).one("table_kind")
     assert kind.found == "posts_pkey, the target of operator counts, is an index"
+
+
+async def test_without_an_application_every_table_of_the_role_is_looked_at(
+    connection, database, role, make_settings
+):
+    await connection.execute(
+        f"CREATE UNLOGGED TABLE fleeting (id int); CREATE SCHEMA eventscope;"
+        f"CREATE TABLE eventscope.offsets (id int);"
+        f"CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+        f"CREATE TABLE low PARTITION OF log FOR VALUES FROM (0) TO (10);"
+        f'ALTER TABLE posts OWNER TO "{role}"; ALTER TABLE fleeting OWNER TO "{role}";'
+        f'ALTER TABLE log OWNER TO "{role}"; ALTER TABLE low OWNER TO "{role}"'
+    )
+    found = await examined(None, make_settings(url=role_url(database, role)))
+    assert found.one("table").found == "there are log, posts"
+    assert found.troubles() == []
