@@ -81,13 +81,6 @@ CROSS JOIN LATERAL (
 ORDER BY place
 """
 
-_PUBLISHABLE: Final = """
-SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind IN ('r', 'p') AND NOT relispartition AND relpersistence = 'p'
-AND pg_has_role(relowner, 'USAGE') AND pg_class.oid >= 16384 AND nspname <> 'eventscope'
-ORDER BY 1, 2
-"""
-
 Right = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]
 
 
@@ -177,9 +170,3 @@ async def look_up(connection: Connection, entities: Collection[str]) -> dict[str
     cursor = await connection.execute(_TABLES, (list(schemas), list(tables)))
     rows = await cursor.fetchall()
     return {given[place - 1]: msgspec.convert(row, Table) for place, row in rows}
-
-
-async def publishable(connection: Connection) -> list[str]:
-    """Name every table that the role owns and whose changes are in the WAL."""
-    cursor = await connection.execute(_PUBLISHABLE)
-    return [entity_name(schema, table) for schema, table in await cursor.fetchall()]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventscope.replication.tables import look_up, publishable
+from eventscope.replication.tables import look_up
 
 TABLE = (
     "CREATE TABLE posts (id int PRIMARY KEY, slug text NOT NULL, title text);"
@@ -58,14 +58,3 @@ async def test_a_table_without_a_partition_yet_is_what_holds_its_rows(connection
     table = (await look_up(connection, ["log"]))["log"]
     assert [part.name for part in table.parts] == ["log"]
     assert table.identity == {"id"}
-
-
-async def test_everything_that_a_role_owns_and_that_is_logged_can_be_published(connection):
-    await connection.execute(
-        f"{TABLE}; CREATE SCHEMA blog; CREATE TABLE blog.posts (id int);"
-        "CREATE UNLOGGED TABLE fleeting (id int); CREATE VIEW seen AS SELECT * FROM posts;"
-        "CREATE TABLE log (id int) PARTITION BY RANGE (id);"
-        "CREATE TABLE low PARTITION OF log FOR VALUES FROM (0) TO (10);"
-        "CREATE SCHEMA eventscope; CREATE TABLE eventscope.offsets (id int)"
-    )
-    assert await publishable(connection) == ["blog.posts", "log", "posts"]

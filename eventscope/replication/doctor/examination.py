@@ -23,8 +23,9 @@ from eventscope.replication.doctor import connection as link
 from eventscope.replication.doctor import identity, publication, rights, role, server, slot, tables
 from eventscope.replication.doctor.role import Role
 from eventscope.replication.finding import Finding
+from eventscope.replication.publishable import Tables
 from eventscope.replication.publishing import Publication
-from eventscope.replication.tables import Table, look_up, named, publishable
+from eventscope.replication.tables import Table, look_up, named
 from eventscope.settings import Settings
 
 _PATIENCE: Final = "-c lock_timeout=5s -c statement_timeout=30s"
@@ -126,7 +127,8 @@ class _Examiner:
     async def _look(self) -> _Source:
         connection, app = self._connection, self._app
         if app is None:
-            app = _following(await publishable(connection))
+            owned, broken = (await Tables.of(connection)).every()
+            app = _following([table.entity for table in (*owned, *broken)])
         return _Source(
             role=await role.look_up(connection),
             app=app,
