@@ -25,7 +25,6 @@ from eventscope.event import Event
 from eventscope.inspection.filter import FilterError, parse, reference_text
 from eventscope.inspection.json_line import json_line
 from eventscope.replication.connection import server_label
-from eventscope.settings import SettingsError
 
 _log = structlog.get_logger("eventscope.tail")
 
@@ -99,10 +98,7 @@ def command(
 def _entities(app: EventScope | None) -> tuple[str, ...]:
     if app is None:
         return ()
-    if not app.entities:
-        raise SettingsError(
-            f"application {app.name!r} follows no table: declare one with app.entity()"
-        )
+    application.require_tables(app)
     return app.entities
 
 

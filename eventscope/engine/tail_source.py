@@ -154,7 +154,7 @@ class TailSource(SourceDatabase):
         there = await published(connection, publication)
         wanted = [tables.find(name) for name in self._selection.tables]
         for table in wanted:
-            if not any(part.entity in there for part in tables.parts(table)):
+            if not any(kin.entity in there for kin in tables.kin(table)):
                 raise SourceError(f"publication {publication} does not have table {table.entity}")
         return [table.entity for table in wanted] or there
 

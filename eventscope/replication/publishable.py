@@ -41,6 +41,17 @@ AND nspname !~ '^pg_' AND nspname <> 'information_schema'
 ORDER BY nspname, relname
 """
 
+# the catalogs alone: pg_publication_tables waits for locks on the tables
+_PUBLISHED: Final = """
+SELECT nspname, relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace, pg_publication p
+WHERE pubname = %s AND pg_relation_is_publishable(c.oid) AND (
+    puballtables
+    OR EXISTS (SELECT FROM pg_publication_rel WHERE prpubid = p.oid AND prrelid = c.oid)
+    OR EXISTS (SELECT FROM pg_publication_namespace WHERE pnpubid = p.oid AND pnnspid = n.oid))
+ORDER BY nspname, relname
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -133,12 +144,18 @@ class Tables:
         for table in self._tables.values():
             if name in (table.entity, f"{table.schema}.{table.name}"):
                 return table
-        known = [table.entity for table in self._tables.values()]
+        known = {table.name: table.entity for table in self._tables.values()}
+        known |= {table.entity: table.entity for table in self._tables.values()}
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {known[near[0]]}?" if near else ""
         raise SourceError(f"table {name} does not exist{hint}")
 
-    def parts(self, table: Table) -> Iterator[Table]:
+    def kin(self, table: Table) -> Iterator[Table]:
+        """The table, and everything above and below it."""
+        yield from self._parts(table)
+        yield from (self._tables[oid] for oid in self._ancestors(table) if oid in self._tables)
+
+    def _parts(self, table: Table) -> Iterator[Table]:
         """The table, and everything below it: partitions, and what inherits from it."""
         seen = {table.oid}
         below = [table]
@@ -149,7 +166,7 @@ class Tables:
             below.extend(children)
 
     def _heirs(self, table: Table) -> Iterator[Table]:
-        return (part for part in self.parts(table) if part is not table and not part.partition)
+        return (part for part in self._parts(table) if part is not table and not part.partition)
 
     def _ancestors(self, table: Table) -> Iterator[int]:
         for parent in table.parents:
@@ -191,8 +208,5 @@ async def published(connection: Connection, publication: str) -> list[str]:
     if publication not in known:
         there = f"there are {', '.join(known)}" if known else "there is none in this database"
         raise SourceError(f"publication {publication} does not exist; {there}")
-    cursor = await connection.execute(
-        "SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = %s ORDER BY 1, 2",
-        (publication,),
-    )
+    cursor = await connection.execute(_PUBLISHED, (publication,))
     return [entity_name(schema, table) for schema, table in await cursor.fetchall()]

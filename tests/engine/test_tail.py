@@ -223,7 +223,7 @@ async def test_nothing_is_left_behind_when_it_is_ended_before_it_listens(
 
 async def test_it_says_for_whom_it_waits(notes, connection, settings, database):
     async with await psycopg.AsyncConnection.connect(database) as blocker:
-        await blocker.execute("LOCK TABLE notes IN SHARE UPDATE EXCLUSIVE MODE")
+        await blocker.execute("ALTER TABLE notes SET (fillfactor = 90)")
         with capture_logs() as logs:
             entering = asyncio.create_task(Tail(settings).__aenter__())
             await until(lambda: logs)
