@@ -40,7 +40,7 @@ _log = structlog.get_logger("eventscope.source")
 _SLOT_PATIENCE: Final = 1.0
 """Seconds after which the making of a slot is no longer a matter of course."""
 
-_NO_LONG_WAIT: Final = "SET LOCAL lock_timeout = '1s'"
+_NO_LONG_WAIT: Final = "SET lock_timeout = '1s'"
 """The condition of a publication cannot be read while its table is altered."""
 
 _FLUSH: Final = (
@@ -178,7 +178,7 @@ class SourceDatabase:
         Raises:
             Unreachable: it cannot be asked now.
         """
-        async with self._inquiry.asking() as connection, connection.transaction():
+        async with self._inquiry.asking() as connection:
             await connection.execute(_NO_LONG_WAIT)
             return (
                 await publishing.look_up(connection, self._settings.publication),

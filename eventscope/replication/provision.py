@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
+import structlog
 from psycopg import sql
 
 from eventscope.app import EventScope
@@ -23,6 +24,8 @@ from eventscope.replication.finding import Finding, refuse
 from eventscope.replication.publishing import Publication
 from eventscope.replication.tables import Table, look_up, named
 from eventscope.settings import Settings
+
+_log = structlog.get_logger("eventscope.provision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ async def prepare(
     found = await plan(connection, app, settings)
     for step in found.steps:
         await run(connection, step)
+        if step.sql:
+            _log.info(step.told)
     return found.drawbacks
 
 

@@ -153,7 +153,7 @@ async def test_a_password_that_was_changed_is_named_until_it_fits_again(
         await role.alter("PASSWORD 'second'")
         await role.sessions_end()
         said = await detail(engine, "password authentication failed")
-        assert said.endswith(": correct url or password")
+        assert said.endswith("; correct url or password")
         assert "first" not in said
         await notes(2)
         await role.alter("PASSWORD 'first'")
@@ -166,7 +166,7 @@ async def test_a_server_without_room_for_another_reader_is_named_at_the_start(
 ) -> None:
     await published(connection)
     async with await psycopg.AsyncConnection.connect(database, replication="database"):
-        with pytest.raises(SourceError, match=rf"exceeds .*max_wal_senders.*: {MORE_SENDERS}$"):
+        with pytest.raises(SourceError, match=rf"exceeds .*max_wal_senders.*; {MORE_SENDERS}$"):
             async with Engine(Watching(), settings):
                 pass
 
@@ -201,7 +201,7 @@ async def test_a_server_that_is_full_is_named_at_the_start(
     await published(connection)
     async with AsyncExitStack() as crowd:
         await fill(crowd, role)
-        with pytest.raises(SourceError, match=rf"connection slots.*: {MORE_CONNECTIONS}$"):
+        with pytest.raises(SourceError, match=rf"connection slots.*; {MORE_CONNECTIONS}$"):
             async with Engine(Watching(), settings):
                 pass
 

@@ -65,8 +65,8 @@ def following(*tables: str) -> EventScope:
     [
         (
             "ALTER PUBLICATION events SET TABLE other",
-            "table notes is not in publication events any more: run ALTER PUBLICATION"
-            ' "events" ADD TABLE "public"."notes"',
+            "publication events does not have notes any more: its changes are not seen; run"
+            ' ALTER PUBLICATION "events" ADD TABLE "public"."notes"; then start again',
         ),
         (
             "ALTER PUBLICATION events ADD TABLE other; DROP TABLE notes",
@@ -78,12 +78,12 @@ def following(*tables: str) -> EventScope:
         ),
         (
             "DROP TABLE notes; CREATE TABLE notes (id int PRIMARY KEY, text text)",
-            "table notes is not in publication events any more",
+            "publication events does not have notes any more",
         ),
         (
             "ALTER PUBLICATION events SET (publish = 'insert, truncate')",
-            "publication events does not publish update, delete: run ALTER PUBLICATION"
-            " \"events\" SET (publish = 'insert, update, delete, truncate')",
+            "publication events leaves out update, delete: operator watch follows that; run"
+            " ALTER PUBLICATION \"events\" SET (publish = 'insert, update, delete, truncate')",
         ),
         ("DROP PUBLICATION events", "publication events does not exist any more"),
     ],
@@ -110,7 +110,7 @@ async def test_a_lock_on_a_table_does_not_keep_us_from_looking(
         await engine.settle(60)
         await somebody.execute("LOCK TABLE notes")
         await connection.execute("ALTER PUBLICATION events DROP TABLE other")
-        assert "table other is not in publication" in await what_ends(engine)
+        assert "does not have other any more" in await what_ends(engine)
 
 
 PARTITIONED = """
@@ -149,7 +149,7 @@ async def test_a_partition_that_is_told_under_the_name_of_the_whole_is_named(
     async with Engine(app, settings) as engine:
         await engine.settle(60)
         await connection.execute("ALTER PUBLICATION events SET (publish_via_partition_root = on)")
-        said = f"publishes {partition} under the name of the table that it is a partition of"
+        said = f"tells of {partition} by the name of a table that it is a partition of"
         assert said in await what_ends(engine)
 
 
@@ -198,16 +198,16 @@ async def test_what_was_written_while_there_was_no_publication_is_named_as_lost(
         assert "publication events does not exist any more" in await what_ends(engine)
     for _ in range(2):
         async with Engine(Watching(), settings) as engine:
-            assert "from before publication events was made" in await what_ends(engine)
+            assert "is older than publication events" in await what_ends(engine)
 
 
-async def test_a_table_that_a_publication_lacks_at_the_start_is_named_and_added(
+async def test_a_table_that_a_publication_lacks_at_the_start_is_added_and_that_is_said(
     notes: Write, connection: Connection, settings: Settings, logged: list[Any]
 ) -> None:
     await connection.execute("CREATE PUBLICATION events")
     app = Watching()
     async with Engine(app, settings) as engine:
-        await until_said(logged, "notes was not in publication events and has been added")
+        await until_said(logged, "added notes to publication events")
         await notes(1)
         await engine.settle(60)
     assert app.ids == [1]
@@ -219,7 +219,9 @@ async def test_a_publication_that_never_told_of_some_changes_is_named_and_read(
     await connection.execute("CREATE PUBLICATION events FOR TABLE notes WITH (publish = 'insert')")
     app = Watching()
     async with Engine(app, settings) as engine:
-        await until_said(logged, "does not publish update, delete, truncate: run ALTER PUB")
+        await until_said(
+            logged, "events leaves out update, delete, truncate: operator watch follows that"
+        )
         await notes(1)
         await engine.settle(60)
     assert app.ids == [1]

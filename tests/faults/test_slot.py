@@ -307,7 +307,8 @@ async def test_a_slot_that_waits_for_a_prepared_transaction_names_it(
         said = await waiting_for(settings)
     finally:
         await connection.execute("ROLLBACK PREPARED 'order 7'")
-    assert "waiting for prepared transaction 'order 7' (since 2" in said
+    database = connection.info.dbname
+    assert f"waiting for prepared transaction 'order 7' ({database}, since 2" in said
 
 
 async def waiting_for(settings: Settings) -> str:

@@ -6,7 +6,6 @@ from psycopg.conninfo import conninfo_to_dict
 from eventscope.replication.connection import (
     SourceError,
     Unreachable,
-    check_version,
     connect,
     connect_for_replication,
     conninfo,
@@ -63,13 +62,6 @@ async def test_a_server_that_is_not_there_is_unreachable_in_one_line(tmp_path):
             await attempt(where)
         assert "\n" not in str(raised.value)
         assert "secret" not in str(raised.value)
-
-
-def test_a_server_that_is_too_old_is_named():
-    check_version(150000)
-    check_version(190001)
-    with pytest.raises(SourceError, match="is PostgreSQL 14, and 15 is the oldest"):
-        check_version(140012)
 
 
 @pytest.mark.parametrize(
