@@ -75,7 +75,7 @@ class Engine:
             QueueError: the queue file cannot be used.
             SourceError: the database cannot be reached, prepared or trusted.
         """
-        if not self.app.entities:
+        if not (self.app.entities or self.app.operators):
             raise SettingsError(
                 f"application {self.app.name!r} follows no table: declare one with app.entity()"
             )

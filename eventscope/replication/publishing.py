@@ -5,7 +5,7 @@ Source: PostgreSQL documentation, "CREATE PUBLICATION".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,16 +135,13 @@ async def look_up(connection: Connection, name: str) -> Publication | None:
     return None if row is None else msgspec.convert(row[0], Publication)
 
 
-def creation(name: str, entities: Iterable[str], version: int) -> str:
-    """The statement that makes a publication of exactly these tables."""
+def creation(name: str, entities: Sequence[str], version: int) -> str:
+    """The statement that makes a publication of exactly these tables, or of none."""
     options = "publish_via_partition_root = true"
     if version >= 180000:
         options += ", publish_generated_columns = stored"
-    return statement(
-        f"CREATE PUBLICATION {{}} FOR TABLE {{}} WITH ({options})",
-        sql.Identifier(name),
-        _list(entities),
-    )
+    tables = sql.SQL("FOR TABLE {} ").format(_list(entities)) if entities else sql.SQL("")
+    return statement(f"CREATE PUBLICATION {{}} {{}}WITH ({options})", sql.Identifier(name), tables)
 
 
 def addition(name: str, entities: Iterable[str]) -> str:

@@ -131,3 +131,17 @@ async def test_an_operator_follows_messages_by_their_prefix(notes, connection, s
         await emit(connection, True, "deploy", "v3")
         await engine.settle(20)
     assert seen == ["v1", "v2", "v3"], "the prefix is still known after a restart"
+
+
+async def test_an_application_may_follow_messages_alone(connection, settings):
+    app = EventScope("told")
+    seen: list[str] = []
+
+    @app.operator(entities=["deploy"], events=["message"])
+    async def deploys(event) -> None:
+        seen.append(event.new_record["content"])
+
+    async with Engine(app, settings) as engine:
+        await emit(connection, True, "deploy", "v1")
+        await engine.settle(20)
+    assert seen == ["v1"]
