@@ -128,7 +128,9 @@ async def test_what_is_missing_is_named_and_nothing_is_left_open(
     app = EventScope("wrong")
     app.query("counts", sql="SELECT $1", ids={"note": "id"})
     for _ in range(2):  # the second time too: the first has let the queue file go
-        with pytest.raises(SourceError, match=r"table note does not exist: .* did you mean notes\?"):
+        with pytest.raises(
+            SourceError, match=r"table note does not exist: .* did you mean notes\?"
+        ):
             async with Engine(app, settings):
                 pass
     async with Engine(Watching(), settings) as engine:
