@@ -113,6 +113,33 @@ async def test_a_lock_on_a_table_does_not_keep_us_from_looking(
         assert "does not have other any more" in await what_ends(engine)
 
 
+async def test_a_lock_that_we_do_wait_for_holds_nothing_up(
+    notes: Write,
+    connection: Connection,
+    database: str,
+    settings: Settings,
+    logged: list[Any],
+) -> None:
+    """The condition of a row filter cannot be read while the table is locked."""
+    await connection.execute(
+        "CREATE TABLE other (id int PRIMARY KEY);"
+        "CREATE PUBLICATION events FOR TABLE notes WHERE (id > 0), other"
+    )
+    async with (
+        Engine(following("notes", "other"), settings) as engine,
+        await psycopg.AsyncConnection.connect(database) as somebody,
+    ):
+        await engine.settle(60)
+        await somebody.execute("LOCK TABLE notes")
+        await until_said(logged, "the publication cannot be watched")
+        await connection.execute("INSERT INTO other VALUES (1)")  # of which nothing is known yet
+        await engine.settle(60)
+        assert engine.snapshot().stream.events == 1
+        await somebody.rollback()
+        await connection.execute("ALTER PUBLICATION events DROP TABLE other")
+        assert "does not have other any more" in await what_ends(engine)
+
+
 PARTITIONED = """
 CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (id);
@@ -139,8 +166,10 @@ async def test_partitions_that_are_told_under_another_name_than_before_are_read_
     assert names == ["log", "log", "log_2", "log_3"]
 
 
-@pytest.mark.parametrize("made_for", ["TABLE log", "ALL TABLES", "TABLES IN SCHEMA public"])
-@pytest.mark.parametrize("partition", ["log_2", "log_3"])
+@pytest.mark.parametrize(
+    ("made_for", "partition"),
+    [("TABLE log", "log_2"), ("ALL TABLES", "log_3"), ("TABLES IN SCHEMA public", "log_2")],
+)
 async def test_a_partition_that_is_told_under_the_name_of_the_whole_is_named(
     connection: Connection, settings: Settings, made_for: str, partition: str
 ) -> None:

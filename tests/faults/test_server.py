@@ -105,3 +105,20 @@ async def test_a_program_that_waits_for_its_server_can_be_stopped(
         finally:
             await asyncio.to_thread(server.start)
     await caught_up()
+
+
+async def test_what_only_a_person_can_mend_ends_a_program_with_its_name(
+    shop: Shop, program
+) -> None:
+    async with program() as running:
+        await running.logged("streaming")
+        await shop.trade(3)
+        connection = await shop.connection()
+        await connection.execute("DROP PUBLICATION events; INSERT INTO posts VALUES (99)")
+        assert await running.ended() == 3
+        [error] = [line for line in running.lines if line.get("level") == "error"]
+        said = "publication events does not exist any more: what was written"
+        assert error["event"].startswith(said)
+        assert running.summary["events"] == len(shop.stored(shop.directory / "queue.db"))
+        [text] = [line["text"] for line in running.lines if "text" in line]
+        assert said in text
