@@ -3,12 +3,15 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from eventscope.demo.embedded import EmbeddedServer
 from eventscope.replication.connection import SourceError
 from eventscope.settings import Settings
 from tests.conftest import SYSTEM_BINARIES
@@ -59,15 +62,14 @@ async def test_a_role_that_may_not_replicate_blocks_until_it_may(
 
 
 @pytest.fixture(scope="module")
-def trusting(tmp_path_factory: pytest.TempPathFactory):
+def trusting() -> Iterator[EmbeddedServer]:
     """A server that wants passwords in clear."""
-    folder = tmp_path_factory.mktemp("hba")
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
-    rules = folder / "pg_hba.conf"
-    rules.write_text("local all all trust\nhost all all 127.0.0.1/32 password\n")
-    with running_server(tcp=True, settings={"hba_file": str(rules)}) as server:
-        yield server
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the server may run as somebody else
+        rules = Path(folder) / "pg_hba.conf"
+        rules.write_text("local all all trust\nhost all all 127.0.0.1/32 password\n")
+        with running_server(tcp=True, settings={"hba_file": str(rules)}) as server:
+            yield server
 
 
 def test_a_password_in_clear_and_a_connection_without_encryption_are_warned_of(trusting):
