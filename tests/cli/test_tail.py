@@ -285,7 +285,8 @@ async def test_a_terminal_without_colours_gets_no_codes_at_all(
     _assert_harmless(terminal.raw)
 
 
-async def test_pretty_lines_in_a_pipe_have_no_codes(notes, connection, tail):
+async def test_pretty_lines_in_a_pipe_have_no_codes(notes, connection, tail, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     async with tail("--format", "pretty", "--limit", "1") as program:
         await listening(program)
         await connection.execute("INSERT INTO notes VALUES (48213, 'hello')")
