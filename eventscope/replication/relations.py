@@ -164,23 +164,34 @@ Text = bytes | None | Missing
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)
-    width = len(relation.columns)
-    for image in (new, old):
-        if image is not None and len(image.values) != width:
-            raise ProtocolError(
-                f"{len(image.values)} values for the {width} columns of table {relation.entity}"
-            )
-    if new is not None and old is not None and MISSING in new.values:
-        values = (
-            old.values[position] if value is MISSING and _holds(relation, old, position) else value
-            for position, value in enumerate(new.values)
-        )
-        new = Tuple(tuple(values), "N")
+    if new is not None:
+        _check_width(relation, new)
+    if old is not None:
+        _check_width(relation, old)
+        if new is not None and MISSING in new.values:
+            new = _completed(relation, new, old)
     # No old image is sent when the identity did not change. FULL always sends one, unless a
     # partition has another identity.
     if old is None and message[0] == pgoutput.UPDATE and relation.identity != "f" and new:
         old = Tuple(_identity(relation, new), "K")
     return new, old
+
+
+def _check_width(relation: Relation, image: Tuple) -> None:
+    if len(image.values) != len(relation.columns):
+        raise ProtocolError(
+            f"{len(image.values)} values for the {len(relation.columns)} columns"
+            f" of table {relation.entity}"
+        )
+
+
+def _completed(relation: Relation, new: Tuple, old: Tuple) -> Tuple:
+    """The new row with the values that were not sent again, as far as the old one holds them."""
+    values = (
+        old.values[position] if value is MISSING and _holds(relation, old, position) else value
+        for position, value in enumerate(new.values)
+    )
+    return Tuple(tuple(values), "N")
 
 
 def _identity(relation: Relation, image: Tuple) -> tuple[Text, ...]:
@@ -265,15 +276,22 @@ def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
 
 
 def _record(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
-    if MISSING in image.values or not _is_whole(relation, image):
-        read = values.reader(form)
-        return {
-            column.name: _value(read, column.value_oid, image.values[place])
-            for place, column in enumerate(relation.columns)
-            if _holds(relation, image, place)
-        }
-    row = values.row_reader(form)(relation.value_oids, image.values)
+    if not _is_whole(relation, image):
+        return _record_by_column(relation, image, form)
+    try:
+        row = values.row_reader(form)(relation.value_oids, image.values)
+    except Exception:  # there is a value that was not sent, or that its loader cannot say
+        return _record_by_column(relation, image, form)
     return dict(zip(relation.column_names, row))  # noqa: B905 - counted before
+
+
+def _record_by_column(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
+    read = values.reader(form)
+    return {
+        column.name: _value(read, column.value_oid, image.values[place])
+        for place, column in enumerate(relation.columns)
+        if _holds(relation, image, place)
+    }
 
 
 def _value(read: Callable[[int, bytes], Any], oid: int, text: Text) -> Any:

@@ -22,8 +22,8 @@ def to_queue(replay: Replay, meter: Meter) -> int:
 
     async def run() -> int:
         async with Engine(app, _settings(replay)) as engine:
-            while (stored := engine.snapshot().stream.events) < replay.events:
-                await asyncio.sleep(_LOOK)  # noqa: ASYNC110 - nothing tells of it
+            while (stored := engine.snapshot().stream.events) < replay.events:  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK)
             meter.stop()
         return min(stored, replay.events)
 

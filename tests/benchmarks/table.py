@@ -1,4 +1,4 @@
-"""Medians of the rounds, as a table: aligned text, or Markdown."""
+"""Medians of the rounds, as tables: aligned text, or Markdown."""
 
 from __future__ import annotations
 
@@ -50,27 +50,42 @@ class Medians:
 
 
 def figures(medians: Medians, *, markdown: bool = False) -> str:
-    """The table of ``seconds / µs of CPU an event``, of memory, and of ratios."""
+    """Seconds, and microseconds of CPU an event; for the one big transaction megabytes."""
     heads = ["consumer", "what it delivers"]
-    for workload in medians.workloads:
-        heads += [f"{workload.name} s / µs", "MB", f"x {LIMIT}", f"x {PEER}"]
+    heads += [f"{w.name} s / {'MB' if w.is_whole else 'µs'}" for w in medians.workloads]
     lines = [heads]
     for consumer in medians.consumers:
-        line = [consumer, CONSUMERS[consumer].delivers]
+        cells = [consumer, CONSUMERS[consumer].delivers]
         for workload in medians.workloads:
             seconds = _figure(medians.seconds(consumer, workload), ".2f")
-            line += [
-                f"{seconds} / {_figure(medians.cpu(consumer, workload), '.1f')}",
-                _figure(medians.peak(consumer, workload), ".0f"),
-                _figure(medians.rate(consumer, LIMIT, workload), ".2f"),
-                _figure(medians.rate(consumer, PEER, workload), ".2f"),
-            ]
-        lines.append(line)
-    return _markdown(lines) if markdown else _text(lines)
+            if workload.is_whole:
+                other = _figure(medians.peak(consumer, workload), ".0f")
+            else:
+                other = _figure(medians.cpu(consumer, workload), ".1f")
+            cells.append(f"{seconds} / {other}")
+        lines.append(cells)
+    return _laid_out(lines, markdown)
+
+
+def ratios(medians: Medians, *, markdown: bool = False) -> str:
+    """Rates as multiples of the limit's and of the peer's."""
+    lines = [["rate as a multiple of", f"{LIMIT}'s / {PEER}'s"]]
+    lines[0] += [workload.name for workload in medians.workloads]
+    for consumer in medians.consumers:
+        cells = [consumer, ""]
+        for workload in medians.workloads:
+            of_limit = _figure(medians.rate(consumer, LIMIT, workload), ".2f")
+            cells.append(f"{of_limit} / {_figure(medians.rate(consumer, PEER, workload), '.2f')}")
+        lines.append(cells)
+    return _laid_out(lines, markdown)
 
 
 def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
+
+
+def _laid_out(lines: Sequence[Sequence[str]], markdown: bool) -> str:
+    return _markdown(lines) if markdown else _text(lines)
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:

@@ -50,12 +50,17 @@ class Workload:
     """Of rows that are there already, under REPLICA IDENTITY FULL; else inserts."""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is one transaction."""
+        return self.per_transaction >= self.rows
+
+    @property
     def description(self) -> str:
         """The workload in words."""
         what = "updates, REPLICA IDENTITY FULL" if self.updates else "inserts"
         if self.per_transaction == 1:
             how = "one a transaction"
-        elif self.per_transaction >= self.rows:
+        elif self.is_whole:
             how = "in one transaction"
         else:
             how = f"{self.per_transaction:,} a transaction"
@@ -64,8 +69,9 @@ class Workload:
     def scaled(self, factor: float) -> Workload:
         """The same with a fraction of the rows."""
         rows = max(1, round(self.rows * factor))
-        whole = self.per_transaction == self.rows
-        return replace(self, rows=rows, per_transaction=rows if whole else self.per_transaction)
+        return replace(
+            self, rows=rows, per_transaction=rows if self.is_whole else self.per_transaction
+        )
 
 
 WORKLOADS: Final = (

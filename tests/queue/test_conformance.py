@@ -299,7 +299,9 @@ async def test_closing_twice_is_closing_once(queue):
     await queue.close()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=8), st.data())
 async def test_however_it_is_cut_and_reopened_every_event_comes_once_in_order(
     tmp_path_factory, plan, data

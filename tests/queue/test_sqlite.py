@@ -163,6 +163,18 @@ async def test_a_crash_loses_nothing_that_append_returned_from(tmp_path):
     await crashed.close()
 
 
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
+async def test_rows_that_go_in_together_come_out_one_by_one(tmp_path, count):
+    queue = await opened(tmp_path / "queue.db")
+    await queue.begin(ORIGIN, START)
+    writer = Writer()
+    posts = writer.table("posts")
+    wanted = [str(n) for n in range(count)]
+    await queue.append(*writer.rows(posts, *wanted).commit().take())
+    assert ids(await queue.read(0, [posts], 1000)) == wanted
+    await queue.close()
+
+
 async def test_a_disk_that_is_full_is_named_and_the_batch_is_not_stored(tmp_path):
     queue = await opened(tmp_path / "queue.db")
     await queue.begin(ORIGIN, START)

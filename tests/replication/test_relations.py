@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from eventscope.event import UNCHANGED, Change, Lsn
 from eventscope.inspection.json_line import json_line
 from eventscope.replication.catalog import undescribed
 from eventscope.replication.pgoutput import MISSING, ColumnMessage, ProtocolError
-from eventscope.replication.relations import Relation, Transaction, event_of, texts
+from eventscope.replication.relations import Column, Relation, Transaction, event_of, texts
 from tests.replication import encoder
 from tests.replication.reading import reading
 
@@ -301,3 +302,35 @@ def test_without_the_catalogs_types_are_named_by_what_psycopg_knows():
     relation = a_relation(columns=unknown)
     assert relation.source.columns == {"id": "int4", "a": "text", "m": "99999"}
     assert relation.key == ("id",)
+
+
+KNOWN_TYPES = sorted({oid for info in psycopg.adapters.types for oid in (info.oid, info.array_oid)})
+
+
+@pytest.mark.parametrize("form", ["python", "text", "json"])
+def test_a_value_that_was_not_sent_is_unchanged_whatever_its_type(form):
+    """Rows are loaded at once, and some loader must refuse what is no text."""
+    for oid in filter(None, KNOWN_TYPES):
+        relation = a_table_with(oid)
+        event = event_of(relation, encoder.update(7, [MISSING, b"1"]), TRANSACTION, 0)
+        assert event.in_form(form).new_record["value"] is UNCHANGED, oid
+
+
+def test_no_value_is_shared_by_both_rows_that_could_be_changed_in_one():
+    for type, text in (("int4[]", b"{1}"), ("jsonb", b'{"a": [1]}'), ("int4multirange", b"{}")):
+        info = psycopg.adapters.types[type.removesuffix("[]")]
+        relation = a_table_with(info.array_oid if type.endswith("[]") else info.oid)
+        message = encoder.update(7, [text, b"2"], old=[text, b"1"])
+        event = event_of(relation, message, TRANSACTION, 0)
+        assert event.new_record["value"] == event.previous["value"]
+        assert event.new_record["value"] is not event.previous["value"], type
+        assert event.changes == {"n": Change(1, 2)}
+
+
+def a_table_with(oid: int) -> Relation:
+    """A table with a value of some type, and a number."""
+    columns = (
+        Column("value", oid, -1, False, str(oid), oid),
+        Column("n", 23, -1, True, "integer", 23),
+    )
+    return Relation("blog", 7, "public", "t", "f", columns, ("n",))
