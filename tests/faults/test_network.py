@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from eventscope.engine import Engine, intake, reader
+from eventscope.engine import Engine, intake, publication_watch, reader
 from eventscope.replication import inquiry, stream
 from eventscope.replication.connection import SourceError
 from eventscope.settings import Settings
@@ -133,6 +133,27 @@ async def test_a_server_that_falls_silent_is_given_up_and_its_session_ended(
     assert told[0] == "connection lost: the server has been silent for 1 s"
     assert told[1].startswith(f"slot {settings.slot_name} is in use by a session that we have lost")
     assert len(told) == 2
+
+
+async def test_a_network_that_falls_silent_altogether_is_given_up_without_asking_it(
+    notes: Write,
+    settings: Settings,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A question is open then; nobody waits for its answer, or for its being taken back."""
+    monkeypatch.setattr(stream, "SILENCE", 1)
+    monkeypatch.setattr(intake, "FEEDBACK", 0.1)
+    monkeypatch.setattr(publication_watch, "LOOK_INTERVAL", 0.05)
+    app = Watching()
+    async with Engine(app, settings) as engine:
+        await streaming(engine, proxy)
+        for link in proxy.links:
+            link.hold()
+        await notes(1)
+        await until(lambda: app.ids == [1])
+    assert "cancel" not in caplog.text
 
 
 async def test_catalogs_that_give_no_answer_are_asked_on_another_connection(
