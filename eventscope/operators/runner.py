@@ -56,6 +56,7 @@ class Runner:
         self._effect: Effect | None = None
         self._position = 0
         self._saved_at = time.monotonic()
+        self._saving: asyncio.Task[None] | None = None
         self._phase: OperatorState = "idle"
         self._paused = False
         self._stopping = False
@@ -132,7 +133,7 @@ class Runner:
             if passed and len(events) < _READ:
                 self._position = max(self._position, visible)
             more = passed and self.depth > 0 and not (self._paused or self._stopping)
-            if not more or self._due():
+            if not more:
                 await self.save()
 
     async def save(self) -> None:
@@ -142,8 +143,19 @@ class Runner:
         await self._queue.advance(self.operator.name, self._position)
         self._saved_at = time.monotonic()
 
+    async def _save_meanwhile(self) -> None:
+        """Save while work goes on; a write that waits for an append holds nothing up."""
+        self._saved_at = time.monotonic()
+        if self._saving is None or self._saving.done():
+            if self._saving is not None:
+                self._saving.result()
+            self._saving = asyncio.create_task(self.save())
+        await asyncio.sleep(0)
+
     async def close(self) -> None:
         """Release everything."""
+        if self._saving is not None:
+            await asyncio.gather(self._saving, return_exceptions=True)
         if self._effect is not None:
             await self._effect.close()
 
@@ -187,7 +199,7 @@ class Runner:
             self.applied += 1
         self._position = queued.seq
         if self._due():
-            await self.save()
+            await self._save_meanwhile()
         return True
 
     async def _apply(self, queued: QueuedEvent) -> bool:

@@ -1,9 +1,10 @@
 """The queue in a SQLite file.
 
-Two connections: one appends, and each of its commits is fsynced (``synchronous=FULL``) because
-the server forgets what it has acknowledged. The other reads and keeps positions without an
+Three connections: one appends, and each of its commits is fsynced (``synchronous=FULL``) because
+the server forgets what it has acknowledged. One keeps positions and gives up history, without an
 fsync each: a position lost in a power failure only means that events come again. It commits each
-statement by itself, so that it never holds the write lock while the event loop is elsewhere.
+statement by itself, so that it never holds the write lock while the event loop is elsewhere. The
+third only reads, and so waits for nobody.
 Source: SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous".
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -69,7 +70,7 @@ class SqliteQueue:
         self._last: Transaction | None = None
         self._relations: dict[int, Relation] = {}
         self._latest: dict[Subject, tuple[int, bytes]] = {}
-        self._closed = False
+        self._opened = AsyncExitStack()
 
     @classmethod
     async def open(cls, path: Path, *, retention_events: int, retention_bytes: int) -> Self:
@@ -181,7 +182,7 @@ class SqliteQueue:
 
     async def counts(self, after: int) -> Counts:
         """Count the visible events after ``after`` by relation version and kind."""
-        rows = await self._desk.execute_fetchall(
+        rows = await self._view.execute_fetchall(
             "SELECT relation, unicode(substr(message, 1, 1)), count(*) FROM event"
             " WHERE seq > ? AND seq <= ? GROUP BY 1, 2",
             (after, self.last_seq),
@@ -194,7 +195,7 @@ class SqliteQueue:
             return []
         marks = ", ".join("?" * len(relations))
         rows = list(
-            await self._desk.execute_fetchall(
+            await self._view.execute_fetchall(
                 f"SELECT seq, relation, message FROM event"  # noqa: S608 - marks only
                 f" WHERE seq > ? AND seq <= ? AND relation IN ({marks}) ORDER BY seq LIMIT ?",
                 (after, self.last_seq, *relations, limit),
@@ -202,7 +203,7 @@ class SqliteQueue:
         )
         if not rows:
             return []
-        transactions = await self._desk.execute_fetchall(
+        transactions = await self._view.execute_fetchall(
             f"SELECT {_TRANSACTION} FROM txn"  # noqa: S608 - columns
             " WHERE last_seq BETWEEN ? AND (SELECT min(last_seq) FROM txn WHERE last_seq >= ?)"
             " ORDER BY last_seq",
@@ -236,26 +237,19 @@ class SqliteQueue:
 
     async def close(self) -> None:
         """Release everything; idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        await self._desk.close()
-        await self._log.close()
+        await self._opened.aclose()
         self._lock.release()
 
     async def _open(self) -> None:
-        self._log = await Appender.open(self.path, self._prepare)
-        try:
+        async with AsyncExitStack() as opened:
+            self._log = await Appender.open(self.path, self._prepare)
+            opened.push_async_callback(self._log.close)
             self._desk = await _connect(self.path)
-        except BaseException:
-            await self._log.close()
-            raise
-        try:
+            opened.push_async_callback(self._desk.close)
+            self._view = await _connect(self.path)
+            opened.push_async_callback(self._view.close)
             await self._load()
-        except BaseException:
-            await self._desk.close()
-            await self._log.close()
-            raise
+            self._opened = opened.pop_all()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables of a new file; refuse a file that is not ours."""
