@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, NamedTuple, Self
 
+import msgspec
+
 EventType = Literal["insert", "update", "delete", "truncate", "message"]
 ROW_EVENTS: Final[tuple[EventType, ...]] = ("insert", "update", "delete", "truncate")
 """What can happen to a table."""
@@ -79,8 +81,7 @@ class EventId(str):
         return int(self.rpartition("/")[2])
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A column's value before and after an update."""
 
     old_value: Any

@@ -252,8 +252,9 @@ def _load_both(
     read = values.reader(form)
     for column, now, then in zip(relation.columns, new, old, strict=True):
         if now != then:
-            changed.append(column.name)
-            before[column.name] = _value(read, column.value_oid, then)
+            name = column.name
+            changed.append(name)
+            before[name] = _value(read, column.value_oid, then)
     for place in relation.mutable_places:  # one must not change with the other
         column = relation.columns[place]
         before[column.name] = _value(read, column.value_oid, old[place])

@@ -23,7 +23,7 @@ _HEADER: Final = 25  # of XLogData: kind, start, end, time of sending
 _KEEPALIVE = struct.Struct(">qqB")
 _STATUS = struct.Struct(">cqqqqB")
 
-HIGH_WATER: Final = 4 * 1024 * 1024
+HIGH_WATER: Final = 2 * 1024 * 1024
 """Bytes waiting to be stored at which the stream stops reading."""
 
 SILENCE: Final = 30.0
