@@ -38,7 +38,7 @@ def print_text(groups: Groups) -> None:
             _print(console, finding)
         console.print()
     counts = _counts(groups)
-    console.print(Text(", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES)))
+    console.print(Text(", ".join(_counted(counts[severity], severity) for severity in SEVERITIES)))
 
 
 def print_json(groups: Groups) -> None:
@@ -52,6 +52,11 @@ def print_json(groups: Groups) -> None:
 def _counts(groups: Groups) -> dict[Severity, int]:
     found = Counter(finding.severity for group in groups.values() for finding in group)
     return {severity: found[severity] for severity in SEVERITIES}
+
+
+def _counted(count: int, severity: Severity) -> str:
+    is_plural = severity in ("note", "warning") and count != 1
+    return f"{count} {severity}{'s' if is_plural else ''}"
 
 
 def _print(console: Console, finding: Finding) -> None:

@@ -136,7 +136,7 @@ async def slot_holder(connection: Connection, name: str) -> str:
     """Say who reads from a slot: process, application and, if the role may know, address."""
     cursor = await connection.execute(
         "SELECT s.active_pid, a.application_name,"
-        " CASE WHEN state IS NOT NULL THEN coalesce(client_addr::text, 'local socket') END"
+        " CASE WHEN state IS NOT NULL THEN coalesce(host(client_addr), 'local socket') END"
         " FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid"
         " WHERE s.slot_name = %s AND s.active_pid IS NOT NULL",
         (name,),

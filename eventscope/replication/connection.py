@@ -90,9 +90,15 @@ async def connect(conninfo: str, **options: Any) -> Connection:
     try:
         return await psycopg.AsyncConnection.connect(conninfo, autocommit=True, **options)
     except psycopg.OperationalError as error:
-        text = one_line(error)
+        text = _refusal(error)
         cures = [f"; {cure}" for words, cure in _CURES.items() if words in text]
         raise Unreachable(f"cannot connect to PostgreSQL: {text}{''.join(cures[:1])}") from error
+
+
+def _refusal(error: psycopg.OperationalError) -> str:
+    """What libpq says of a failed attempt, once and as one sentence."""
+    text = one_line(error).removeprefix("connection failed: ")
+    return text.replace(" Is the server running", "; is the server running")
 
 
 def hang_up(connection: Connection) -> None:

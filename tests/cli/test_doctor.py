@@ -61,7 +61,7 @@ def test_what_blocks_is_exit_code_1_until_its_own_sql_has_mended_it(
             execute(database, *finding["sql"].splitlines())
     healthy = doctor("blog.py")
     assert healthy.returncode == 0, healthy.stdout
-    assert "0 warning, 0 blocking" in healthy.stdout.splitlines()[-1]
+    assert "0 warnings, 0 blocking" in healthy.stdout.splitlines()[-1]
 
 
 def test_text_is_grouped_and_says_what_why_and_how(

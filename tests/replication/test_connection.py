@@ -61,6 +61,8 @@ async def test_a_server_that_is_not_there_is_unreachable_in_one_line(tmp_path):
         with pytest.raises(Unreachable, match="cannot connect to PostgreSQL") as raised:
             await attempt(where)
         assert "\n" not in str(raised.value)
+        assert "connection failed" not in str(raised.value)
+        assert "; is the server running" in str(raised.value)
         assert "secret" not in str(raised.value)
 
 

@@ -247,6 +247,15 @@ async def test_a_dead_engine_leaves_the_screen_readable(engine: ScriptedEngine) 
     assert pilot.app.return_code == 0
 
 
+async def test_a_long_cause_of_death_is_shown_to_its_end(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        engine.error = RuntimeError(f"{'publication events is gone; ' * 12}restart")
+        await until(pilot, lambda: "FAILED" in screen(pilot))
+        assert "restart" in screen(pilot)
+        assert "q quits" in screen(pilot)
+        assert "order_items" in screen(pilot)
+
+
 async def test_the_status_bar_tells_rate_and_lag(engine: ScriptedEngine) -> None:
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
         engine.stream(events=0)

@@ -153,6 +153,8 @@ class _Examiner:
             )
         )
         if self._app is None:  # nobody has asked to publish them
+            if not source.app.entities:
+                return [_none_owned(source.role.name, self._connection.info.dbname)]
             identities = [_supposed(finding) for finding in identities]
         return [*tables.examine(source.app, source.tables, known), *identities]
 
@@ -187,6 +189,15 @@ async def _attempt(part: str, findings: Awaitable[list[Finding]]) -> list[Findin
 
 def _unexamined(part: str, error: psycopg.Error) -> Finding:
     return Finding(part, "warning", f"the {part} cannot be examined: {one_line(error)}")
+
+
+def _none_owned(role: str, database: str) -> Finding:
+    return Finding(
+        "table",
+        "note",
+        f"role {role} owns no table of database {database}",
+        mend="connect as their owner, or name an application whose tables are to be looked at",
+    )
 
 
 def _supposed(finding: Finding) -> Finding:

@@ -33,7 +33,9 @@ def to_be_made(
     if not may:
         lacks = [f"role {role} lacks CREATE on database {database}", *lacks]
     if not lacks:
-        return Finding("publication", "ok", f"publication {name} does not exist yet, will be made")
+        return Finding(
+            "publication", "ok", f"publication {name} does not exist yet and will be made"
+        )
     return Finding(
         "publication",
         "blocking",
@@ -130,7 +132,10 @@ def _lacks(tables: Iterable[Table]) -> list[str]:
     for table in tables:
         if not table.owned:
             foreign.setdefault(table.owner, []).append(table.name)
-    return [f"{', '.join(names)} belongs to {owner}" for owner, names in foreign.items()]
+    return [
+        f"{', '.join(names)} {'belongs' if len(names) == 1 else 'belong'} to {owner}"
+        for owner, names in foreign.items()
+    ]
 
 
 def unfollowed(publication: Publication, followed: Sequence[Table]) -> list[str]:

@@ -31,7 +31,7 @@ async def test_a_publication_that_the_role_may_not_make_blocks_until_somebody_ha
     finding = (await examined(an_app("posts", "comments"), settings)).one("publication")
     assert finding.severity == "blocking"
     assert "lacks CREATE on database" in finding.found
-    assert "posts, comments belongs to postgres" in finding.found
+    assert "posts, comments belong to postgres" in finding.found
     await mend(finding, database)
     found = await examined(an_app("posts", "comments"), settings)
     assert found.one("publication").found == "publication events belongs to postgres"

@@ -145,3 +145,11 @@ async def test_without_an_application_every_table_of_the_role_is_looked_at(
     found = await examined(None, make_settings(url=role_url(database, role)))
     assert found.one("table").found == "there are log, posts"
     assert found.troubles() == []
+
+
+async def test_a_role_that_owns_no_table_is_told_so(database, role, make_settings):
+    found = await examined(None, make_settings(url=role_url(database, role)))
+    finding = found.one("table")
+    assert finding.severity == "note"
+    assert finding.found.startswith(f"role {role} owns no table of database test_")
+    assert "connect as their owner" in finding.mend
