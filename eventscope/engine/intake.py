@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
 
 import structlog
 
@@ -14,6 +15,7 @@ from eventscope.event import Lsn
 from eventscope.queue.base import Queue
 from eventscope.replication import history
 from eventscope.replication.assembly import Assembler, Batch
+from eventscope.replication.relations import Relation
 from eventscope.replication.stream import Stream
 from eventscope.settings import Settings
 
@@ -150,7 +152,11 @@ class Intake:
             raise history.is_another(awaited, self._settings.slot_name)
 
     async def _store(self, batch: Batch) -> None:
-        await self._queue.append(batch, await self._source.describe(batch.relations))
+        relations = await self._source.describe(batch.relations)
+        await _to_the_end(self._append(batch, relations))
+
+    async def _append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
+        await self._queue.append(batch, relations)
         failpoints.hit(failpoints.AFTER_APPEND)
         self._on_append(batch)
 
@@ -172,3 +178,13 @@ class Intake:
         stream.acknowledge(lsn, ask=ask)
         self.sent, self._sent_at = lsn, time.monotonic()
         failpoints.hit(failpoints.AFTER_ACKNOWLEDGE)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do all of it, also if cancelled: what is stored must be known to be."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -157,7 +157,10 @@ class SqliteQueue:
 
     async def discard_open(self) -> None:
         """Drop the rows of a transaction whose end never came."""
-        await self._log.execute(("DELETE FROM event WHERE seq > ?", (self.last_seq,)))
+        # the file knows better than we what is stored, should an append have been cancelled
+        await self._log.execute(
+            ("DELETE FROM event WHERE seq > (SELECT coalesce(max(last_seq), 0) FROM txn)", ())
+        )
 
     async def position(self, operator: str) -> int:
         """Where an operator stands; a new one starts at the end of the log."""

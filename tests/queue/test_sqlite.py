@@ -175,6 +175,25 @@ async def test_rows_that_go_in_together_come_out_one_by_one(tmp_path, count):
     await queue.close()
 
 
+async def test_an_append_that_ends_behind_a_cancelled_task_is_no_open_transaction(tmp_path):
+    queue = await opened(tmp_path / "queue.db")
+    await queue.begin(ORIGIN, START)
+    writer = Writer()
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, "a").commit().take())
+    many = [str(id) for id in range(20_000)]
+    appending = asyncio.create_task(queue.append(*writer.rows(posts, *many).commit().take()))
+    await asyncio.sleep(0)  # its thread has the batch
+    appending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await appending
+    await queue.discard_open()
+    await queue.close()
+    again = await opened(tmp_path / "queue.db")
+    assert len(await again.read(0, [posts], 100_000)) == again.last_seq
+    await again.close()
+
+
 async def test_a_disk_that_is_full_is_named_and_the_batch_is_not_stored(tmp_path):
     queue = await opened(tmp_path / "queue.db")
     await queue.begin(ORIGIN, START)
