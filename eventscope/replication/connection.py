@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from eventscope.errors import EventScopeError
 from eventscope.event import Lsn
-from eventscope.settings import Settings
+from eventscope.settings import Settings, SettingsError
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -47,7 +47,7 @@ def conninfo(settings: Settings, purpose: str, app_name: str) -> str:
     """The libpq connection string of a session whose values have one text form.
 
     Raises:
-        SourceError: the url is not one.
+        SettingsError: the url is not one.
     """
     given = _parameters(settings)
     given.setdefault("connect_timeout", "10")
@@ -58,7 +58,7 @@ def conninfo(settings: Settings, purpose: str, app_name: str) -> str:
 
 
 def server_label(settings: Settings) -> str:
-    """The database as ``name@host``, without secrets; raises SourceError as ``conninfo`` does."""
+    """The database as ``name@host``, without secrets; raises SettingsError as ``conninfo`` does."""
     given = _parameters(settings)
     host = str(given.get("host") or given.get("hostaddr") or "local")
     name = given.get("dbname") or given.get("user") or "?"
@@ -71,7 +71,7 @@ def _parameters(settings: Settings) -> dict[str, Any]:
     try:
         return {**conninfo_to_dict(url, **settings.connection_parameters())}
     except psycopg.ProgrammingError:  # whose text may hold the password
-        raise SourceError(
+        raise SettingsError(
             "setting url is no connection string; one looks like"
             " postgresql://user:password@host:5432/database"
         ) from None

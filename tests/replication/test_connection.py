@@ -4,14 +4,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from eventscope.replication.connection import (
-    SourceError,
     Unreachable,
     connect,
     connect_for_replication,
     conninfo,
     server_label,
 )
-from eventscope.settings import Settings
+from eventscope.settings import Settings, SettingsError
 
 
 async def test_a_session_writes_values_in_one_form_whatever_the_role_prefers(
@@ -49,7 +48,7 @@ def test_parts_make_a_connection_string():
 
 @pytest.mark.parametrize("url", ["postgres:secret@host/db", "postgresql://u:se%cret@h/db"])
 def test_a_url_that_is_none_is_an_error_without_the_password(url):
-    with pytest.raises(SourceError, match="url is no connection string") as raised:
+    with pytest.raises(SettingsError, match="url is no connection string") as raised:
         conninfo(Settings(url=url), "x", "y")
     assert "cret" not in str(raised.value)
     assert raised.value.__suppress_context__

@@ -12,8 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from eventscope.demo.embedded import EmbeddedServer
-from eventscope.replication.connection import SourceError
-from eventscope.settings import Settings
+from eventscope.settings import Settings, SettingsError
 from tests.conftest import SYSTEM_BINARIES
 from tests.replication.doctor.examining import an_app, examined, mend
 from tests.replication.reading import role_url
@@ -41,7 +40,7 @@ async def test_a_server_that_is_not_there_is_the_only_finding(tmp_path):
 
 
 async def test_a_url_that_is_none_is_an_error():
-    with pytest.raises(SourceError, match="url is no connection string"):
+    with pytest.raises(SettingsError, match="url is no connection string"):
         await examined(None, Settings(url="nonsense"))
 
 
