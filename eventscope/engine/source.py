@@ -24,6 +24,7 @@ from eventscope.replication.connection import (
     Unreachable,
     connect_for_replication,
     conninfo,
+    hang_up,
     identify,
     one_line,
 )
@@ -211,7 +212,10 @@ class SourceDatabase:
                 f" slot_name, or set durable_slot = true to read from it"
             ) from error
         finally:
-            creating.cancel()
+            if not creating.done():  # before the connection is closed
+                hang_up(replication)
+                creating.cancel()
+                await asyncio.gather(creating, return_exceptions=True)
 
     async def describe(self, descriptions: Mapping[int, bytes]) -> dict[int, Relation]:
         """Complete what describes rows, by version, with what the catalogs tell.

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import psycopg
-from psycopg import pq
 
 from eventscope.replication.connection import (
     Connection,
@@ -38,6 +37,7 @@ class Inquiry:
         self._app_name = app_name
         self._connection: Connection | None = None
         self._opening = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     async def opened(self) -> Connection:
         """The connection, for statements that may take their time.
@@ -54,37 +54,41 @@ class Inquiry:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[Connection]:
-        """The connection, for questions that are answered at once.
+        """The connection for one asker at a time, and questions that are answered at once.
 
         Raises:
             Unreachable: it could not be opened, was lost, or gave no answer in time.
         """
-        connection = await self.opened()
-        patience = asyncio.get_running_loop().call_later(ANSWER_WITHIN, hang_up, connection)
-        due = patience.when()
-        try:
-            yield connection
-        except psycopg.OperationalError as error:
-            if asyncio.get_running_loop().time() < due:
-                raise Unreachable(one_line(error)) from error
-            raise Unreachable(f"the server has not answered for {ANSWER_WITHIN:.0f} s") from error
-        finally:
-            patience.cancel()
+        async with self._turn:
+            connection = await self.opened()
+            loop = asyncio.get_running_loop()
+            patience = loop.call_later(ANSWER_WITHIN, hang_up, connection)
+            try:
+                yield connection
+            except psycopg.OperationalError as error:
+                text = one_line(error)
+                if loop.time() >= patience.when():
+                    text = f"the server has not answered for {ANSWER_WITHIN:.0f} s"
+                raise Unreachable(text) from error
+            finally:
+                patience.cancel()
 
     def hang_up(self) -> None:
         """Let nobody wait for an answer any longer."""
-        connection = self._connection
-        if (
-            connection is not None
-            and connection.info.transaction_status == pq.TransactionStatus.ACTIVE
-        ):
-            hang_up(connection)
+        if self._connection is not None and self._turn.locked():
+            hang_up(self._connection)
 
     async def close(self) -> None:
-        """Close the connection; it is opened again when there is a question."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        """Close the connection; it is opened again when there is a question.
+
+        Whoever waits for an answer must have left before: the number of the socket may be
+        another's at once, and the loop knows sockets by their numbers.
+        """
+        self.hang_up()
+        async with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await connection.close()
 
 
 async def _connect_to_primary(conninfo: str) -> Connection:
