@@ -98,6 +98,12 @@ class EventScope:
         return tuple(dict.fromkeys([*self._entities, *followed]))
 
     @property
+    def prefixes(self) -> frozenset[str]:
+        """The prefixes of the logical messages that an operator follows."""
+        following = (o for o in self.operators if MESSAGES[0] in o.events)
+        return frozenset(prefix for operator in following for prefix in operator.entities)
+
+    @property
     def operators(self) -> tuple[Operator, ...]:
         """Every operator, in the order of declaration."""
         return tuple(self._operators.values())

@@ -15,6 +15,7 @@ from eventscope.event import Lsn
 from eventscope.queue.base import Queue
 from eventscope.replication import history
 from eventscope.replication.assembly import Assembler, Batch
+from eventscope.replication.pgoutput import Subject
 from eventscope.replication.relations import Relation
 from eventscope.replication.stream import Stream
 from eventscope.settings import Settings
@@ -29,6 +30,14 @@ _SLICE: Final = 0.005
 """Seconds of work after which the reader rests while somebody looks at a user interface."""
 
 
+class Outdated(Exception):
+    """Tables are not any more as the queue describes them; what came of them is to come again."""
+
+    def __init__(self, subjects: frozenset[Subject]) -> None:
+        super().__init__(subjects)
+        self.subjects = subjects
+
+
 class Intake:
     """Appends what comes over one connection to the queue.
 
@@ -36,6 +45,8 @@ class Intake:
         source: the database that the connection leads to.
         settings: naming slot and publication.
         queue: what the transactions are appended to.
+        prefixes: the prefixes of logical messages that somebody follows.
+        outdated: the tables whose latest description does not hold any more.
         attached: the connection, and where to begin.
         on_append: called with each batch when it is durable.
         attended: whether a user interface shares the interpreter.
@@ -49,6 +60,8 @@ class Intake:
         attached: Attached,
         on_append: Callable[[Batch], None],
         *,
+        prefixes: frozenset[str],
+        outdated: frozenset[Subject],
         attended: bool,
     ) -> None:
         self.sent = attached.confirmed
@@ -63,7 +76,12 @@ class Intake:
         self._assembler = Assembler(
             next_seq=queue.last_seq + 1,
             stored=attached.checkpoint.stored,
-            versions=queue.latest_versions,
+            versions={
+                subject: latest
+                for subject, latest in queue.latest_versions.items()
+                if subject not in outdated
+            },
+            prefixes=prefixes,
             next_version=max(queue.relations, default=0) + 1,
             again=attached.again,
         )
@@ -109,6 +127,7 @@ class Intake:
 
         Raises:
             Unreachable: the catalogs cannot be asked.
+            Outdated: a table has changed in what its description in the stream does not tell.
             psycopg.Error: the stream has ended; with the server's SQLSTATE if it said why.
             SourceError: the server does not hold what was read before.
             QueueError: the queue cannot take more.
@@ -122,9 +141,11 @@ class Intake:
             batch = assembler.take()
             stream.resume()
             self._check_history(batch)
-            if batch:
+            if batch or batch.repeated:
                 self._storing = True
-                await self._store(batch)
+                await self._check_descriptions(batch)
+                if batch:
+                    await self._store(batch)
                 self._storing = False
             await self._advance(stream)
 
@@ -150,6 +171,12 @@ class Intake:
         awaited = self._assembler.awaited
         if awaited is not None and (batch.rows or self.heard >= awaited.end_lsn):
             raise history.is_another(awaited, self._settings.slot_name)
+
+    async def _check_descriptions(self, batch: Batch) -> None:
+        """See to it that rows are described as their table is now; raises Outdated if not."""
+        outdated = await self._source.outdated(batch.repeated, self._queue.relations)
+        if outdated:
+            raise Outdated(outdated)
 
     async def _store(self, batch: Batch) -> None:
         relations = await self._source.describe(batch.relations)

@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from eventscope.app import EventScope
-from eventscope.engine.intake import Intake
+from eventscope.engine.intake import Intake, Outdated
 from eventscope.engine.publication_watch import PublicationWatch
 from eventscope.engine.snapshot import StreamState
 from eventscope.engine.source import Attached, SourceDatabase
@@ -21,6 +21,7 @@ from eventscope.event import Lsn
 from eventscope.queue.base import Queue
 from eventscope.replication.assembly import Batch
 from eventscope.replication.connection import SlotInUse, Unreachable, one_line
+from eventscope.replication.pgoutput import Subject
 from eventscope.settings import Settings
 
 _log = structlog.get_logger("eventscope.reader")
@@ -67,6 +68,8 @@ class Reader:
         """Of the present connection, or the last one."""
         self._streaming_since: float | None = None
         self._told = ""
+        self._prefixes = app.prefixes
+        self._outdated: frozenset[Subject] = frozenset()
 
     @property
     def received(self) -> Lsn:
@@ -116,6 +119,9 @@ class Reader:
                     await self._stream_once()
                 finally:
                     await self._source.close()
+            except Outdated as error:
+                self._outdated = error.subjects
+                _log.info("a table has other ancestors or another key, reading again from before")
             except SlotInUse as error:
                 failures = 0
                 await self._wait("standby", str(error), _STANDBY_WAIT)
@@ -162,8 +168,11 @@ class Reader:
             self._queue,
             attached,
             self._take_note,
+            prefixes=self._prefixes,
+            outdated=self._outdated,
             attended=self._attended,
         )
+        self._outdated = frozenset()
         try:
             await intake.start()
             self._streaming_since = time.monotonic()

@@ -16,7 +16,7 @@ import structlog
 from eventscope.app import EventScope
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, Queue
-from eventscope.replication import catalog, history, provision, publishing, tables
+from eventscope.replication import catalog, history, pgoutput, provision, publishing, tables
 from eventscope.replication.connection import (
     Connection,
     SlotInUse,
@@ -31,6 +31,7 @@ from eventscope.replication.connection import (
 from eventscope.replication.doctor import publication as publication_checks
 from eventscope.replication.doctor import slot as slot_checks
 from eventscope.replication.inquiry import Inquiry
+from eventscope.replication.pgoutput import Subject
 from eventscope.replication.publishing import Publication
 from eventscope.replication.relations import Relation, Transaction
 from eventscope.replication.tables import Table
@@ -235,6 +236,34 @@ class SourceDatabase:
                 _log.warning("types are not known", table=relation.entity, error=one_line(error))
             described[version] = relation
         return described
+
+    async def outdated(
+        self, repeated: Mapping[int, bytes], known: Mapping[int, Relation]
+    ) -> frozenset[Subject]:
+        """Find the tables that are not any more as their versions describe them.
+
+        Args:
+            repeated: what the stream has said again of them, by version.
+            known: the versions.
+
+        Raises:
+            Unreachable: the catalogs cannot be asked now.
+        """
+        found = set()
+        for version, description in repeated.items():
+            with suppress(psycopg.ProgrammingError):
+                now = await self._described(description)
+                if now != known.get(version, now) and await self._exists(now):
+                    found.add(pgoutput.subject(description))
+        return frozenset(found)
+
+    async def _exists(self, relation: Relation) -> bool:
+        """Whether a table is still there: what is gone has no catalogs to be described by."""
+        async with self._inquiry.asking() as connection:
+            cursor = await connection.execute(
+                "SELECT FROM pg_class WHERE oid = %s", (relation.oid,)
+            )
+            return await cursor.fetchone() is not None
 
     async def _described(self, description: bytes) -> Relation:
         async with self._inquiry.asking() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +31,9 @@ class Batch:
 
     relations: dict[int, bytes] = field(default_factory=dict)
     """New relation versions: raw Relation messages, or what stands for them, by version."""
+    repeated: dict[int, bytes] = field(default_factory=dict)
+    """Versions that the server has described again in the same words, as it does when it cannot
+    exclude that something has changed, be it something that the words do not tell."""
     rows: list[Row] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
@@ -54,6 +57,8 @@ class Assembler:
         stored: the end of the last transaction that is stored.
         versions: the latest relation version of each table, as its id and raw message, by oid;
             the same of logical messages, by prefix.
+        prefixes: the prefixes of logical messages that somebody follows; all others are described
+            by one version, however many they are.
         next_version: the id of the next new relation version.
         again: the last stored transaction, if the server has been asked to send it again.
     """
@@ -65,12 +70,14 @@ class Assembler:
         stored: Lsn,
         versions: Mapping[Subject, tuple[int, bytes]],
         next_version: int,
+        prefixes: Container[str] = (),
         again: Transaction | None = None,
     ) -> None:
         self._seq = next_seq
         self._stored = stored
         self._versions = dict(versions)
         self._next_version = next_version
+        self._prefixes = prefixes
         self._batch = Batch()
         self._begin: Begin | None = None
         self._skipping = False
@@ -140,8 +147,9 @@ class Assembler:
                 return
             self._open(begin)
         if not self._skipping:
-            self._describe(pgoutput.describing(said.prefix))
-            self._add(pgoutput.MESSAGE, said.prefix, message)
+            subject = said.prefix if said.prefix in self._prefixes else ""
+            self._describe(pgoutput.describing(subject))
+            self._add(pgoutput.MESSAGE, subject, message)
         if alone:
             self._close(said.lsn)
 
@@ -198,3 +206,5 @@ class Assembler:
             self._versions[subject] = (self._next_version, description)
             self._batch.relations[self._next_version] = description
             self._next_version += 1
+        elif description[0] == pgoutput.RELATION:
+            self._batch.repeated[known[0]] = description

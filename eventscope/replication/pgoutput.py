@@ -33,7 +33,8 @@ EVENT_TYPE_OF: Final[dict[int, EventType]] = {
 }
 
 Subject = int | str
-"""A table's oid, or the prefix of logical messages."""
+"""A table's oid, or the prefix of logical messages; an empty one stands for those that nobody
+follows."""
 
 _IMAGES_OF: Final = {INSERT: ("N",), UPDATE: ("N", "KN", "ON"), DELETE: ("K", "O")}
 """The row images that a message may hold, in their order."""

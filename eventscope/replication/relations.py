@@ -7,7 +7,7 @@ that describes them, so they stay readable when the table changes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -52,7 +52,7 @@ class Relation:
 
     @classmethod
     def of_messages(cls, database: str, prefix: str) -> Relation:
-        """What describes the logical messages of a prefix."""
+        """What describes the logical messages of a prefix; with an empty one, of any."""
         types = {"prefix": values.TEXT, "content": values.BYTEA, "transactional": values.BOOL}
         columns = (
             Column(name, oid, -1, False, values.name(oid), oid) for name, oid in types.items()
@@ -128,10 +128,13 @@ class Transaction(NamedTuple):
 def event_of(relation: Relation, message: bytes, transaction: Transaction, index: int) -> Event:
     """Build the event of a raw row message; its values are decoded when looked at."""
     end_lsn, timestamp = _printed(transaction.end_lsn), _moment(transaction.committed_at)
+    source = relation.source
+    if not relation.table:  # of messages whose prefix nobody follows
+        source = replace(source, table=pgoutput.parse_message(message).prefix)
     return Event(
         id=EventId(f"{end_lsn}/{index}"),
         type=pgoutput.EVENT_TYPE_OF[message[0]],
-        source=relation.source,
+        source=source,
         timestamp=timestamp,
         lsn=transaction.commit_lsn,
         xid=transaction.xid,

@@ -25,12 +25,15 @@ POSTS_WITH_BODY = encoder.relation(POSTS, "public", "posts", "d", [ID, BODY])
 COMMENTS_TABLE = encoder.relation(COMMENTS, "public", "comments", "d", [ID])
 
 
-def an_assembler(*, next_seq=1, stored=0, versions=None, next_version=1, again=None) -> Assembler:
+def an_assembler(
+    *, next_seq=1, stored=0, versions=None, next_version=1, prefixes=(), again=None
+) -> Assembler:
     return Assembler(
         next_seq=next_seq,
         stored=Lsn(stored),
         versions=versions or {},
         next_version=next_version,
+        prefixes=prefixes,
         again=again,
     )
 
@@ -147,6 +150,7 @@ def test_a_repeated_relation_message_makes_no_new_version():
     assembler = an_assembler(versions={POSTS: (4, POSTS_TABLE)}, next_version=7)
     batch = feed(assembler, *a_transaction(100, POSTS_TABLE, an_insert(), POSTS_TABLE, an_insert()))
     assert batch.relations == {}
+    assert batch.repeated == {4: POSTS_TABLE}, "but somebody should look whether it still holds"
     assert [version for _, version, _ in batch.rows] == [4, 4]
 
 
@@ -187,9 +191,11 @@ def test_messages_without_rows_are_passed_over():
 
 def test_a_logical_message_is_a_row_described_by_its_prefix():
     said = encoder.logical_message(True, 1, "app", b"hello")
-    batch = feed(an_assembler(), *a_transaction(100, POSTS_TABLE, said, an_insert(), said))
+    messages = a_transaction(100, POSTS_TABLE, said, an_insert(), said)
+    batch = feed(an_assembler(prefixes={"app"}), *messages)
     assert batch.relations == {1: POSTS_TABLE, 2: describing("app")}
     assert [version for _, version, _ in batch.rows] == [2, 1, 2]
+    assert feed(an_assembler(), *messages).relations[2] == describing(""), "if somebody follows it"
 
 
 def test_a_message_outside_of_a_transaction_is_one_of_its_own():

@@ -145,3 +145,15 @@ async def test_an_application_may_follow_messages_alone(connection, settings):
         await emit(connection, True, "deploy", "v1")
         await engine.settle(20)
     assert seen == ["v1"]
+
+
+async def test_however_many_prefixes_there_are_those_that_nobody_follows_are_told_as_one(
+    notes, connection, settings
+):
+    async with reading(settings, ["notes"]) as stream:
+        for n in range(5):
+            await emit(connection, n % 2 == 0, f"user/{n}", "x")
+        events = await stream.catch_up()
+    assert [event.name for event in events] == [f"user/{n}" for n in range(5)]
+    assert [event.new_record["prefix"] for event in events] == [f"user/{n}" for n in range(5)]
+    assert len(stream.relations) == 1

@@ -207,6 +207,39 @@ async def test_rows_of_parts_reach_whoever_follows_the_whole(
     assert told == seen
 
 
+async def test_a_table_becomes_a_part_and_ceases_to_be_one_while_its_rows_come(
+    connection, settings
+):
+    """The server describes such a table in the same words before and after."""
+    await connection.execute(PARTITIONED)
+    await connection.execute("CREATE TABLE loose (LIKE log INCLUDING ALL)")
+    await connection.execute("CREATE PUBLICATION events FOR TABLE log, loose")
+    app = EventScope("parts")
+    app.entity("loose")
+    told: list[int] = []
+
+    @app.operator(entities=["log"])
+    async def follow(event) -> None:
+        told.append(event.key["id"])
+
+    async with Engine(app, settings) as engine:
+        await connection.execute("INSERT INTO loose VALUES (1, 30)")
+        await engine.settle(20)
+        await connection.execute(
+            "ALTER TABLE log ATTACH PARTITION loose FOR VALUES FROM (30) TO (40)"
+        )
+        await connection.execute("INSERT INTO loose VALUES (2, 30)")
+        await engine.settle(20)
+        await connection.execute("ANALYZE loose")
+        await connection.execute("INSERT INTO log VALUES (3, 31)")
+        await engine.settle(20)
+        await connection.execute("ALTER TABLE log DETACH PARTITION loose")
+        await connection.execute("INSERT INTO loose VALUES (4, 30)")
+        await engine.settle(20)
+        assert engine.snapshot().stream.events == 4
+    assert told == [2, 3]
+
+
 async def test_a_query_follows_the_parts_of_its_table(connection: Connection, settings):
     await connection.execute(INHERITED)
     await connection.execute("CREATE TABLE counts (id int PRIMARY KEY, n int)")
