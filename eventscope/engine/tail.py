@@ -122,8 +122,7 @@ class Tail:
                     await show(events)
                     listening.held_up = False
                     self._shown_at, self._goal = time.monotonic(), None
-                else:
-                    await asyncio.sleep(0)  # there may be something else to do
+                await asyncio.sleep(0)  # the pulse must go on, too
                 if self._left == 0:
                     return
             if lost is not None:

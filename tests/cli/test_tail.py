@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.cli.conftest import Invoke
 from tests.cli.test_wrong_input import assert_one_line
 from tests.conftest import Connection
-from tests.engine.tailing import heard_for, publications, slots
+from tests.engine.tailing import held_up, publications, slots
 from tests.programs import Program, running
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE, until, until_async
@@ -223,14 +223,12 @@ async def test_a_reader_who_does_not_read_keeps_nobody_from_ending_it(
 async def test_a_large_transaction_and_a_slow_reader_need_little_memory(
     notes, connection, database, tmp_path
 ):
-    """The server is told to be impatient: it would cut off a client of whom it hears nothing."""
     rows = 100_000
-    url = f"{database}&options=-c%20wal_sender_timeout%3D2s"
-    with unread(url, tmp_path) as (program, reading):
+    with unread(database, tmp_path) as (program, reading):
         await connection.execute(
             f"INSERT INTO notes SELECT n, repeat('x', 500) FROM generate_series(1, {rows}) n"
         )
-        await until_async(lambda: heard_for(connection, seconds=5))
+        await until_async(lambda: held_up(connection))
         program.send_signal(signal.SIGSTOP)  # its memory is to be read in peace
         peak = _peak_memory(program.pid)
         program.send_signal(signal.SIGCONT)

@@ -92,3 +92,12 @@ async def heard_for(connection: Connection, seconds: float) -> bool:
     )
     (heard,) = await cursor.fetchall()
     return bool(heard[0])
+
+
+async def held_up(connection: Connection) -> bool:
+    """Whether the server cannot send more to this database's reader, who does not read."""
+    cursor = await connection.execute(
+        "SELECT wait_event FROM pg_stat_replication JOIN pg_stat_activity USING (pid)"
+        " WHERE datname = current_database()"
+    )
+    return await cursor.fetchall() == [("WalSenderWriteData",)]

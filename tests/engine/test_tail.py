@@ -342,7 +342,7 @@ async def test_a_slow_reader_is_waited_for(notes, connection, make_settings, dat
     """He holds the server's stream up, not the server's patience, and not our memory."""
     monkeypatch.setattr(listening, "PULSE", 0.2)
     monkeypatch.setattr(stream, "HIGH_WATER", 200_000)
-    settings = make_settings(url=f"{database}&options=-c%20wal_sender_timeout%3D1s")
+    settings = make_settings(url=f"{database}&options=-c%20wal_sender_timeout%3D2s")
     rows = 20_000
     with capture_logs() as logs:
         async with tailing(settings) as running:
@@ -353,7 +353,7 @@ async def test_a_slow_reader_is_waited_for(notes, connection, make_settings, dat
                     f" FROM generate_series((SELECT count(*) FROM notes), {rows} - 1"
                     " + (SELECT count(*) FROM notes)) n"
                 )
-            await until_async(lambda: heard_for(connection, seconds=4))
+            await until_async(lambda: heard_for(connection, seconds=5))
             assert running.tail._listening._assembler.size < 2 * stream.HIGH_WATER
             running.may_show.set()
             await running.shown(2 * rows)
