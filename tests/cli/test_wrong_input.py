@@ -77,7 +77,7 @@ def test_a_server_that_is_not_there(invoke: Invoke, write_app: WriteApp) -> None
 
 def test_a_url_that_is_none(invoke: Invoke, write_app: WriteApp) -> None:
     write_app()
-    assert_one_line(invoke("run", "blog", "--url", "nonsense"), 3, "url")
+    assert_one_line(invoke("run", "blog", "--url", "nonsense"), 2, "url")
 
 
 def test_a_wrong_password_is_named_and_not_shown(invoke: Invoke, write_app: WriteApp) -> None:
