@@ -6,7 +6,6 @@ that describes them, so they stay readable when the table changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
@@ -167,25 +166,19 @@ Text = bytes | None | Missing
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)
-    if new is not None:
-        _check_width(relation, new)
-    if old is not None:
-        _check_width(relation, old)
-        if new is not None and MISSING in new.values:
-            new = _completed(relation, new, old)
+    width = len(relation.columns)
+    for image in (new, old):
+        if image is not None and len(image.values) != width:
+            raise ProtocolError(
+                f"{len(image.values)} values for the {width} columns of table {relation.entity}"
+            )
+    if old is not None and new is not None and MISSING in new.values:
+        new = _completed(relation, new, old)
     # No old image is sent when the identity did not change. FULL always sends one, unless a
     # partition has another identity.
     if old is None and message[0] == pgoutput.UPDATE and relation.identity != "f" and new:
         old = Tuple(_identity(relation, new), "K")
     return new, old
-
-
-def _check_width(relation: Relation, image: Tuple) -> None:
-    if len(image.values) != len(relation.columns):
-        raise ProtocolError(
-            f"{len(image.values)} values for the {len(relation.columns)} columns"
-            f" of table {relation.entity}"
-        )
 
 
 def _completed(relation: Relation, new: Tuple, old: Tuple) -> Tuple:
@@ -221,16 +214,18 @@ def _is_whole(relation: Relation, image: Tuple) -> bool:
 
 
 def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
-    if message[0] == pgoutput.TRUNCATE:
+    kind = message[0]
+    if kind == pgoutput.TRUNCATE:
         return RowImages(None, None, False, ())
-    if message[0] == pgoutput.MESSAGE:
-        return RowImages(_said(pgoutput.parse_message(message), form), None, False, ())
+    reader = values.reader(form)
+    if kind == pgoutput.MESSAGE:
+        return RowImages(_said(pgoutput.parse_message(message), reader), None, False, ())
     new, old = _images(relation, message)
-    after = None if new is None else _record(relation, new, form)
+    after = None if new is None else _record(relation, new, reader)
     if old is None:
         return RowImages(after, None, False, ())
     if new is not None and after is not None and _is_whole(relation, old):
-        return _load_both(relation, after, new.values, old.values, form)
+        return _load_both(relation, after, new.values, old.values, reader)
     old_is_key = old.kind == "K" or (relation.partitioned and None in old.values)
     changed: tuple[str, ...] = ()
     if new is not None:
@@ -239,7 +234,7 @@ def _load(relation: Relation, message: bytes, form: Form) -> RowImages:
             for position, column in enumerate(relation.columns)
             if _holds(relation, old, position) and new.values[position] != old.values[position]
         )
-    return RowImages(after, _record(relation, old, form), old_is_key, changed)
+    return RowImages(after, _record(relation, old, reader), old_is_key, changed)
 
 
 def _load_both(
@@ -247,26 +242,25 @@ def _load_both(
     after: dict[str, Any],
     new: tuple[Text, ...],
     old: tuple[Text, ...],
-    form: Form,
+    reader: values.Reader,
 ) -> RowImages:
     """Both rows of an update: what is the same in both is decoded once."""
     before = after.copy()
     changed = []
-    read = values.reader(form)
     for column, now, then in zip(relation.columns, new, old, strict=True):
         if now != then:
             name = column.name
             changed.append(name)
-            before[name] = _value(read, column.value_oid, then)
+            before[name] = _value(reader, column.value_oid, then)
     for place in relation.mutable_places:  # one must not change with the other
         column = relation.columns[place]
-        before[column.name] = _value(read, column.value_oid, old[place])
+        before[column.name] = _value(reader, column.value_oid, old[place])
     return RowImages(after, before, False, tuple(changed))
 
 
-def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
+def _said(message: LogicalMessage, reader: values.Reader) -> dict[str, Any]:
     """A logical message as a row; its content is text for who wrote text."""
-    read = values.reader(form)
+    read = reader.read
     content, type_oid = message.content, values.TEXT
     try:
         content.decode()
@@ -279,26 +273,21 @@ def _said(message: LogicalMessage, form: Form) -> dict[str, Any]:
     }
 
 
-def _record(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
-    if not _is_whole(relation, image):
-        return _record_by_column(relation, image, form)
-    try:
-        row = values.row_reader(form)(relation.value_oids, image.values)
-    except Exception:  # there is a value that was not sent, or that its loader cannot say
-        return _record_by_column(relation, image, form)
-    return dict(zip(relation.column_names, row))  # noqa: B905 - counted before
-
-
-def _record_by_column(relation: Relation, image: Tuple, form: Form) -> dict[str, Any]:
-    read = values.reader(form)
+def _record(relation: Relation, image: Tuple, reader: values.Reader) -> dict[str, Any]:
+    if _is_whole(relation, image):
+        try:
+            row = reader.read_row(relation.value_oids, image.values)
+            return dict(zip(relation.column_names, row))  # noqa: B905 - counted before
+        except Exception:  # noqa: S110 - a value was not sent, or its loader cannot say it
+            pass
     return {
-        column.name: _value(read, column.value_oid, image.values[place])
+        column.name: _value(reader, column.value_oid, image.values[place])
         for place, column in enumerate(relation.columns)
         if _holds(relation, image, place)
     }
 
 
-def _value(read: Callable[[int, bytes], Any], oid: int, text: Text) -> Any:
+def _value(reader: values.Reader, oid: int, text: Text) -> Any:
     if text is None:
         return None
-    return UNCHANGED if isinstance(text, Missing) else read(oid, text)
+    return UNCHANGED if isinstance(text, Missing) else reader.read(oid, text)

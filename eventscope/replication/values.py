@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import psycopg
@@ -51,25 +51,24 @@ _FIRST_USER_OID: Final = 16384
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
-def reader(form: Form) -> Callable[[int, bytes], Any]:
-    """What turns a type's oid and a value's text into the value, for the calling thread alone.
+class Reader(Protocol):
+    """What turns the texts of values into what a form has for them."""
 
-    A value in JSON form is a ``msgspec.Raw``.
-    """
-    if form == "text":
-        return _as_text
-    return _of_thread.python.read if form == "python" else _of_thread.json.read
+    def read(self, oid: int, text: bytes) -> Any:
+        """The value of a type's text; the text itself where that cannot say it."""
+
+    def read_row(self, oids: tuple[int, ...], texts: Sequence[Any]) -> Sequence[Any]:
+        """The values of a whole row at once, which is much faster; None is None.
+
+        Raises whatever a loader raises: at a value that it cannot say, and at what is no text.
+        """
 
 
-def row_reader(form: Form) -> Callable[[tuple[int, ...], Sequence[Any]], Sequence[Any]]:
-    """What reads a whole row at once, given its types and texts; None is None.
-
-    It is much faster than ``reader``, and raises whatever a loader raises: at a value that
-    cannot be said, and at one that is no text.
-    """
-    if form == "text":
-        return _as_texts
-    return _of_thread.python.read_row if form == "python" else _of_thread.json.read_row
+def reader(form: Form) -> Reader:
+    """The reader of a form, for the calling thread alone. JSON is said as ``msgspec.Raw``."""
+    if form == "python":
+        return _of_thread.python
+    return _of_thread.json if form == "json" else _TEXTS
 
 
 def built_in(oid: int, *, in_array: bool = False, delimiter: str = ",") -> int:
@@ -100,8 +99,14 @@ def _as_text(oid: int, text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _as_texts(oids: tuple[int, ...], texts: Sequence[Any]) -> Sequence[str | None]:
-    return [None if text is None else _as_text(0, text) for text in texts]
+class _Texts:
+    """PostgreSQL's own texts."""
+
+    def read(self, oid: int, text: bytes) -> str:
+        return _as_text(oid, text)
+
+    def read_row(self, oids: tuple[int, ...], texts: Sequence[Any]) -> Sequence[str | None]:
+        return [None if text is None else _as_text(0, text) for text in texts]
 
 
 _Row = tuple[Callable[[Sequence[Any]], Sequence[Any]], Sequence[int]]
@@ -264,6 +269,7 @@ class _OfThread(threading.local):
         self.json = _JsonLoaders(_JSON)
 
 
+_TEXTS: Final = _Texts()
 _PYTHON: Final = _python()
 _JSON: Final = _json()
 _of_thread: Final = _OfThread()
