@@ -42,6 +42,9 @@ _log = structlog.get_logger("eventscope.source")
 _SLOT_PATIENCE: Final = 1.0
 """Seconds after which the making of a slot is no longer a matter of course."""
 
+_VISIBLE: Final = 1.0
+"""Seconds after which what the stream tells of is visible to questions, too."""
+
 _NO_LONG_WAIT: Final = "SET lock_timeout = '1s'"
 """The condition of a publication cannot be read while its table is altered."""
 
@@ -85,6 +88,8 @@ class SourceDatabase:
         self._on_wait = on_wait or _say
         self._inquiry = Inquiry(settings, app.name)
         self._own_pid: int | None = None
+        self._holder = "another session"
+        """Who had the slot when it was in use."""
 
     async def prepare(self) -> None:
         """Check that everything is there, and make the publication if need be.
@@ -159,20 +164,27 @@ class SourceDatabase:
             SourceError: found, or Unreachable: it cannot be asked now.
         """
         settings, said = self._settings, one_line(error)
-        async with self._inquiry.asking() as connection:
-            published = await publishing.look_up(connection, settings.publication)
-            slot = await catalog.slot(connection, settings.slot_name)
-            database = connection.info.dbname
+        published, slot = await self._publication_and_slot()
+        if published is not None and isinstance(error, psycopg.errors.UndefinedObject):
+            await asyncio.sleep(_VISIBLE)
+            published, slot = await self._publication_and_slot()
         if published is None:
             gone = publication_checks.gone(settings.publication, settings.slot_name)
             return SourceError(gone.line)
         if slot is None:
             raise Unreachable(said)  # the next attempt has its own words for that
-        provision.check_slot(slot, settings, database, None)
+        provision.check_slot(slot, settings, slot.database or "", None)
         if isinstance(error, psycopg.errors.UndefinedObject):
             older = slot_checks.older(settings.slot_name, settings.publication, said)
             return SourceError(older.line)
         return SourceError(said)
+
+    async def _publication_and_slot(self) -> tuple[Publication | None, catalog.Slot | None]:
+        async with self._inquiry.asking() as connection:
+            return (
+                await publishing.look_up(connection, self._settings.publication),
+                await catalog.slot(connection, self._settings.slot_name),
+            )
 
     async def publication(self) -> tuple[Publication | None, dict[str, Table]]:
         """The publication as it is now, and the followed tables that exist, by name.
@@ -287,14 +299,16 @@ class SourceDatabase:
         If it is a session of our own that we have lost, and the server has not noticed, then
         that one is ended.
         """
-        name, holder = self._settings.slot_name, "another session"
+        name = self._settings.slot_name
         with suppress(SourceError, psycopg.Error):
             async with self._inquiry.asking() as connection:
-                holder = await catalog.slot_holder(connection, name)
+                slot = await catalog.slot(connection, name)
+                if slot is not None and slot.active_pid is not None:  # it may have just ended
+                    self._holder = await catalog.slot_holder(connection, name)
                 pid = self._own_pid
                 if pid is not None and await catalog.end_session(connection, name, pid):
-                    holder = f"a session that we have lost, pid {pid}, which is ended now"
-        return SlotInUse(f"slot {name} is in use by {holder}")
+                    self._holder = f"a session that we have lost, pid {pid}, which is ended now"
+        return SlotInUse(f"slot {name} is in use by {self._holder}")
 
     def hang_up(self) -> None:
         """Let nobody wait for an answer any longer."""

@@ -120,7 +120,7 @@ async def test_a_server_that_falls_silent_is_given_up_and_its_session_ended(
     notes: Write, settings: Settings, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a FIN neither side hears of the end of the other."""
-    monkeypatch.setattr(stream, "SILENCE", 1)
+    monkeypatch.setattr(stream, "SILENCE", 2)
     monkeypatch.setattr(intake, "FEEDBACK", 0.1)
     app = Watching()
     with structlog.testing.capture_logs() as logged:
@@ -129,7 +129,7 @@ async def test_a_server_that_falls_silent_is_given_up_and_its_session_ended(
             await notes(1)
             await until(lambda: app.ids == [1])
     told = [line["event"] for line in logged if "state" in line]
-    assert told[0] == "connection lost: the server has been silent for 1 s"
+    assert told[0] == "connection lost: the server has been silent for 2 s"
     assert told[1].startswith(f"slot {settings.slot_name} is in use by a session that we have lost")
 
 
@@ -141,7 +141,7 @@ async def test_a_network_that_falls_silent_altogether_is_given_up_without_asking
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A question is open then; nobody waits for its answer, or for its being taken back."""
-    monkeypatch.setattr(stream, "SILENCE", 1)
+    monkeypatch.setattr(stream, "SILENCE", 2)
     monkeypatch.setattr(intake, "FEEDBACK", 0.1)
     monkeypatch.setattr(publication_watch, "LOOK_INTERVAL", 0.05)
     app = Watching()

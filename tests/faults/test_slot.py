@@ -131,7 +131,10 @@ async def test_a_slot_that_moves_between_two_connections_is_named(
         await notes(1)
         await engine.settle(60)
         await interrupt(database, settings, statement)
-        assert "by somebody else" in await what_ends(engine)
+        said = await what_ends(engine)
+        assert "by somebody else" in said or (
+            statement == MAKE_ANEW and "does not exist any more" in said  # seen in between
+        )
 
 
 async def test_a_slot_that_the_server_has_given_up_is_named_at_the_start(
@@ -317,10 +320,11 @@ async def waiting_for(settings: Settings) -> str:
     starting = asyncio.create_task(engine.__aenter__())
     with structlog.testing.capture_logs() as logged:
         await until(lambda: starting.done() or "waiting for" in str(logged))
+        assert not starting.done(), starting.exception()
+        said = engine.snapshot().stream.detail
     starting.cancel()
     await asyncio.gather(starting, return_exceptions=True)
-    said = str(logged[-1]["event"])
-    assert engine.snapshot().stream.detail == said
+    assert said in [line["event"] for line in logged]
     return said
 
 
