@@ -117,6 +117,7 @@ class Shop:
     async def check(self, queue: Path) -> None:
         """Check all that a program promises once it has caught up."""
         stored = self.stored(queue)
+        assert len(stored) == self.stored_rows(queue), "nothing is left of an open transaction"
         assert [event.seq for event in stored] == list(
             range(stored[0].seq, stored[0].seq + len(stored))
         ), "sequence numbers have no gaps"
@@ -147,7 +148,7 @@ class Shop:
 
     @staticmethod
     def stored(queue: Path) -> list[Stored]:
-        """The events of a queue file."""
+        """The events of a queue file whose transactions have ended."""
         with closing(sqlite3.connect(queue)) as file:
             relations = {
                 version: msgspec.json.decode(description)
@@ -157,7 +158,7 @@ class Shop:
             }
             rows = file.execute(
                 "SELECT seq, relation, substr(message, 1, 1), first_seq, end_lsn, xid"
-                " FROM event LEFT JOIN txn ON seq BETWEEN first_seq AND last_seq ORDER BY seq"
+                " FROM event JOIN txn ON seq BETWEEN first_seq AND last_seq ORDER BY seq"
             ).fetchall()
         events = []
         for seq, version, kind, first, end_lsn, xid in rows:
