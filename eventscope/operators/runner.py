@@ -51,6 +51,7 @@ class Runner:
         self.failed = 0
         self.detail = ""
         self.backoff = backoff
+        self._kinds = {kind for kind, type in EVENT_TYPE_OF.items() if type in operator.events}
         self._queue = queue
         self._error_logger = error_logger
         self._effect: Effect | None = None
@@ -167,8 +168,14 @@ class Runner:
         if await self._apply_together(events):
             return True
         for queued in events:
-            if not await self._pass(queued):
-                return False
+            if self._wants(queued):
+                if not await self._apply(queued):
+                    return False
+                self.depth -= 1
+                self.applied += 1
+            self._position = queued.seq
+            if self._due():
+                await self._save_meanwhile()
         return True
 
     async def _apply_together(self, events: Sequence[QueuedEvent]) -> bool:
@@ -188,18 +195,6 @@ class Runner:
         self.depth -= len(wanted)
         self.applied += len(wanted)
         self._position = events[-1].seq
-        return True
-
-    async def _pass(self, queued: QueuedEvent) -> bool:
-        """Apply one event if it is for this operator; False if it was not done with."""
-        if self._wants(queued):
-            if not await self._apply(queued):
-                return False
-            self.depth -= 1
-            self.applied += 1
-        self._position = queued.seq
-        if self._due():
-            await self._save_meanwhile()
         return True
 
     async def _apply(self, queued: QueuedEvent) -> bool:
@@ -285,7 +280,7 @@ class Runner:
         return sum(
             count
             for (version, kind), count in counts.items()
-            if self._wants_kind(relations[version], kind)
+            if kind in self._kinds and self._follows(relations[version])
         )
 
     def _follows(self, relation: Relation) -> bool:
@@ -293,7 +288,4 @@ class Runner:
 
     def _wants(self, queued: QueuedEvent) -> bool:
         """Whether an event of a relation that it follows is for this operator."""
-        return EVENT_TYPE_OF[queued.message[0]] in self.operator.events
-
-    def _wants_kind(self, relation: Relation, kind: int) -> bool:
-        return self._follows(relation) and EVENT_TYPE_OF[kind] in self.operator.events
+        return queued.message[0] in self._kinds

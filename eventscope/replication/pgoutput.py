@@ -51,6 +51,7 @@ _U32 = struct.Struct(">I")
 _I32 = struct.Struct(">i")
 _I64 = struct.Struct(">q")
 _u16, _u32 = _U16.unpack_from, _U32.unpack_from
+_status_u32 = struct.Struct(">xI").unpack_from
 
 
 class ProtocolError(EventScopeError):
@@ -264,22 +265,21 @@ def _parse_tuple(message: bytes, position: int) -> tuple[Tuple, int]:
     kind = chr(message[position])
     if kind not in "NOK":
         raise ProtocolError(f"unknown row image {kind!r}")
-    count = _u16(message, position + 1)[0]
+    (count,) = _u16(message, position + 1)
     position += 3
-    values: list[bytes | Missing | None] = []
-    add = values.append
-    for _ in range(count):
+    values: list[bytes | Missing | None] = [None] * count
+    for place in range(count):
         status = message[position]
         if status == 0x74:  # t: text
-            start = position + 5
-            position = start + _u32(message, position + 1)[0]
-            add(message[start:position])
+            (length,) = _status_u32(message, position)
+            position += 5
+            values[place] = message[position : position + length]
+            position += length
         elif status == 0x6E:  # n: null
             position += 1
-            add(None)
         elif status == 0x75:  # u: unchanged TOAST
             position += 1
-            add(MISSING)
+            values[place] = MISSING
         else:
             raise ProtocolError(f"unknown column status {chr(status)!r}")
     return Tuple(tuple(values), kind), position

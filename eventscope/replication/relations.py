@@ -167,11 +167,10 @@ def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | N
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)
     width = len(relation.columns)
-    for image in (new, old):
-        if image is not None and len(image.values) != width:
-            raise ProtocolError(
-                f"{len(image.values)} values for the {width} columns of table {relation.entity}"
-            )
+    if new is not None and len(new.values) != width:
+        raise _of_another_width(relation, new)
+    if old is not None and len(old.values) != width:
+        raise _of_another_width(relation, old)
     if old is not None and new is not None and MISSING in new.values:
         new = _completed(relation, new, old)
     # No old image is sent when the identity did not change. FULL always sends one, unless a
@@ -179,6 +178,13 @@ def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | N
     if old is None and message[0] == pgoutput.UPDATE and relation.identity != "f" and new:
         old = Tuple(_identity(relation, new), "K")
     return new, old
+
+
+def _of_another_width(relation: Relation, image: Tuple) -> ProtocolError:
+    return ProtocolError(
+        f"{len(image.values)} values for the {len(relation.columns)} columns"
+        f" of table {relation.entity}"
+    )
 
 
 def _completed(relation: Relation, new: Tuple, old: Tuple) -> Tuple:
@@ -247,7 +253,7 @@ def _load_both(
     """Both rows of an update: what is the same in both is decoded once."""
     before = after.copy()
     changed = []
-    for column, now, then in zip(relation.columns, new, old, strict=True):
+    for column, now, then in zip(relation.columns, new, old):  # noqa: B905 - counted before
         if now != then:
             name = column.name
             changed.append(name)
