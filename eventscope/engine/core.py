@@ -23,7 +23,8 @@ from eventscope.operators.failures import error_logger
 from eventscope.operators.handler import HandlerEffect
 from eventscope.operators.query import QueryEffect
 from eventscope.operators.runner import Runner
-from eventscope.queue.base import Queue, QueuedEvent
+from eventscope.queue.base import Queue
+from eventscope.queue.event import QueuedEvent
 from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.assembly import Batch, Row
 from eventscope.replication.connection import Unreachable, conninfo, server_label

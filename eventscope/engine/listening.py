@@ -12,7 +12,7 @@ import psycopg
 from eventscope.engine.spool import Spool
 from eventscope.engine.tail_source import Opened, TailSource
 from eventscope.event import Lsn
-from eventscope.queue.base import QueuedEvent
+from eventscope.queue.event import QueuedEvent
 from eventscope.replication.assembly import Assembler, Batch
 from eventscope.replication.connection import SourceError, one_line
 from eventscope.replication.relations import Relation

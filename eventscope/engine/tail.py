@@ -15,7 +15,7 @@ from eventscope.engine.listening import Listening
 from eventscope.engine.tail_source import Selection, TailSource
 from eventscope.event import Event, Lsn
 from eventscope.operators.backoff import Backoff
-from eventscope.queue.base import QueuedEvent
+from eventscope.queue.event import QueuedEvent
 from eventscope.replication.connection import SourceError, Unreachable, one_line
 from eventscope.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from eventscope.app import QueryOperator
-from eventscope.queue.base import QueuedEvent
+from eventscope.queue.event import QueuedEvent
 from eventscope.replication import pgoutput
 from eventscope.replication.pgoutput import Missing
 from eventscope.replication.relations import Text, texts

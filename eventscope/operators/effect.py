@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from eventscope.queue.base import QueuedEvent
+from eventscope.queue.event import QueuedEvent
 
 
 class Effect(Protocol):

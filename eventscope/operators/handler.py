@@ -12,7 +12,7 @@ from typing import Any
 from eventscope.app import HandlerOperator
 from eventscope.event import Event
 from eventscope.operators.session import Session
-from eventscope.queue.base import QueuedEvent
+from eventscope.queue.event import QueuedEvent
 
 
 class HandlerTimeout(Exception):

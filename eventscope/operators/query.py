@@ -11,7 +11,7 @@ from psycopg import sql
 from eventscope.app import QueryOperator
 from eventscope.operators.dirty import Dirty, dirty_ids
 from eventscope.operators.session import Session
-from eventscope.queue.base import QueuedEvent
+from eventscope.queue.event import QueuedEvent
 from eventscope.replication.catalog import identifier
 from eventscope.replication.connection import Connection
 

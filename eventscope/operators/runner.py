@@ -17,7 +17,8 @@ from eventscope.operators.effect import Effect
 from eventscope.operators.failures import ErrorLogger, Report, RetryStatus
 from eventscope.operators.session import ConnectionLost
 from eventscope.operators.state import OperatorState
-from eventscope.queue.base import Queue, QueuedEvent
+from eventscope.queue.base import Queue
+from eventscope.queue.event import QueuedEvent
 from eventscope.replication.assembly import Counts
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation

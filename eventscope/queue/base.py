@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from eventscope.errors import EventScopeError
-from eventscope.event import Event, Lsn
+from eventscope.event import Lsn
+from eventscope.queue.event import QueuedEvent
 from eventscope.replication.assembly import Batch, Counts
 from eventscope.replication.pgoutput import Subject
-from eventscope.replication.relations import Relation, Transaction, event_of
+from eventscope.replication.relations import Relation, Transaction
 
 
 class QueueError(EventScopeError):
@@ -47,20 +48,6 @@ class Checkpoint:
     def reached(self) -> Lsn:
         """Where to go on from: nothing of interest lies before it."""
         return max(self.stored, self.acknowledged)
-
-
-class QueuedEvent(NamedTuple):
-    """A raw row in the queue, which becomes an event when somebody looks."""
-
-    seq: int
-    relation: Relation
-    message: bytes
-    transaction: Transaction
-
-    def event(self) -> Event:
-        """Build the event."""
-        index = self.seq - self.transaction.first_seq
-        return event_of(self.relation, self.message, self.transaction, index)
 
 
 class Queue(Protocol):

@@ -22,7 +22,8 @@ import msgspec
 
 from eventscope.event import Lsn
 from eventscope.queue.appender import Appender
-from eventscope.queue.base import Checkpoint, Origin, QueuedEvent, QueueError
+from eventscope.queue.base import Checkpoint, Origin, QueueError
+from eventscope.queue.event import QueuedEvent
 from eventscope.queue.file_lock import FileLock
 from eventscope.replication.assembly import Batch, Counts
 from eventscope.replication.pgoutput import Subject, subject
