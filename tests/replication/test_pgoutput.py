@@ -19,8 +19,9 @@ DAY = 86_400_000_000
 TIMES = st.integers(-730_119 * DAY, 2_921_940 * DAY - 1)
 """From the year 1 to the year 9999."""
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
-VALUES = st.lists(st.one_of(st.binary(max_size=40), st.none(), st.just(MISSING)), max_size=6)
-FULL_VALUES = st.lists(st.one_of(st.binary(max_size=40), st.none()), max_size=6)
+TEXTS = st.binary(max_size=40).filter(lambda text: b"\0" not in text)
+VALUES = st.lists(st.one_of(TEXTS, st.none(), st.just(MISSING)), max_size=6)
+FULL_VALUES = st.lists(st.one_of(TEXTS, st.none()), max_size=6)
 COLUMNS = st.lists(
     st.builds(ColumnMessage, NAMES, OIDS, st.integers(-1, 2**31 - 1), st.booleans()), max_size=6
 )
