@@ -1,33 +1,95 @@
-"""What a person may ask of a running engine."""
+"""What a person may ask of a running engine. Each can be written as JSON, and asked twice."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
+
+from eventscope.errors import EventScopeError
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True, tag=True):
     """Let the operator finish its event, then hold it until it is resumed."""
 
     operator: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(msgspec.Struct, frozen=True, tag=True):
     """Let a paused operator go on where it stopped."""
 
     operator: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True, tag=True):
     """Try the current event again at once, with a fresh count of attempts if it had halted."""
 
     operator: str
 
 
-Command = Pause | Resume | Retry
+class Skip(msgspec.Struct, frozen=True, tag=True):
+    """Pass over the event that the operator fails at."""
+
+    operator: str
 
 
-class CommandRefused(Exception):
+class Replay(msgspec.Struct, frozen=True, tag=True):
+    """Give the operator events once more, then let it go on where it was.
+
+    Both ends are event ids, LSNs or times in ISO 8601, and belong to it. Without ``end`` all is
+    replayed that the operator has had.
+    """
+
+    operator: str
+    start: str
+    end: str | None = None
+
+
+class StartBackfill(msgspec.Struct, frozen=True, tag=True):
+    """Recompute a query operator's whole target beside the stream."""
+
+    operator: str
+    rate: float | None = None
+    """Ids a second at most."""
+
+
+class CancelBackfill(msgspec.Struct, frozen=True, tag=True):
+    """End a backfill where it is."""
+
+    operator: str
+
+
+class RetryLetters(msgspec.Struct, frozen=True, tag=True):
+    """Try dead letters again: one, or all of an operator."""
+
+    operator: str
+    letter: int | None = None
+
+
+class DiscardLetters(msgspec.Struct, frozen=True, tag=True):
+    """Forget dead letters: one, or all of an operator."""
+
+    operator: str
+    letter: int | None = None
+
+
+class Forget(msgspec.Struct, frozen=True, tag=True):
+    """Drop what is kept of an operator that the application no longer has."""
+
+    operator: str
+
+
+Command = (
+    Pause
+    | Resume
+    | Retry
+    | Skip
+    | Replay
+    | StartBackfill
+    | CancelBackfill
+    | RetryLetters
+    | DiscardLetters
+    | Forget
+)
+
+
+class CommandRefused(EventScopeError):
     """What was asked is not possible now; the message says why in one line."""

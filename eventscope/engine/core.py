@@ -62,6 +62,10 @@ class Engine:
         self._queue: Queue
         self._reader: Reader
         self._runners: dict[str, Runner] = {}
+        self._ledgered = ledgered(app) if self.settings.exactly_once else ()
+        self._ledger = Ledger(self.settings, app.name) if self._ledgered else None
+        self._claimed = asyncio.Event()
+        self._controls: Controls
         self._working: list[asyncio.Task[None]] = []
         self._tending: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -87,12 +91,18 @@ class Engine:
             retention_bytes=settings.retention_bytes,
         )
         self._reader = Reader(
-            self.app, settings, self._queue, self._on_append, attended=self._attended
+            self.app,
+            settings,
+            self._queue,
+            self._on_append,
+            on_hold=self._claim,
+            attended=self._attended,
         )
         try:
             await self._reader.prepare()
             self._server = server_label(settings)
             await self._start_runners()
+            self._controls = Controls(self._queue, self._runners)
         except BaseException:
             await self._close()
             raise
@@ -102,7 +112,8 @@ class Engine:
             self._supervise("loop", watch_loop),
         ]
         self._working = [
-            self._supervise(runner.operator.name, runner.run) for runner in self._runners.values()
+            self._supervise(runner.operator.name, partial(self._run, runner))
+            for runner in self._runners.values()
         ]
         return self
 
@@ -115,6 +126,7 @@ class Engine:
         """Stop everything: the reader at once, operators after what they are at."""
         for runner in self._runners.values():
             runner.stop()
+        self._claimed.set()
         for task in self._tending:
             task.cancel()
         if self._working:
@@ -185,48 +197,49 @@ class Engine:
             operators=tuple(_operator_snapshot(runner) for runner in self._runners.values()),
         )
 
-    async def command(self, command: Command) -> str:
+    async def command(self, command: Command, by: str = "the program") -> str:
         """Do what a person asks for; returns what was done, in one line.
 
         Raises:
             CommandRefused: it is not possible now; the message says why.
         """
-        runner = self._runners.get(command.operator)
-        if runner is None:
-            raise CommandRefused(f"there is no operator {command.operator}")
-        name = runner.operator.name
-        match command:
-            case Pause():
-                if runner.paused:
-                    raise CommandRefused(f"{name} is paused already")
-                runner.pause()
-                done = f"{name} is paused"
-            case Resume():
-                if not runner.paused:
-                    raise CommandRefused(f"{name} is not paused")
-                runner.resume()
-                done = f"{name} goes on"
-            case Retry():
-                if runner.state not in ("backing-off", "halted", "waiting"):
-                    raise CommandRefused(f"nothing to retry: {name} is {runner.state}")
-                runner.retry()
-                done = f"{name} tries again"
-        _log.info(done, command=type(command).__name__.lower(), operator=name)
-        return done
+        return await self._controls.do(command, by)
 
     async def _start_runners(self) -> None:
-        backoff = Backoff.of(self.settings)
         logger = error_logger(self.settings.error_logger_adapter)
         for operator in self.app.operators:
-            runner = Runner(operator, self._queue, backoff, logger)
+            backoff = Backoff.of(self.settings)
+            reports = Reports(operator.name, logger, backoff, self.settings)
+            letters = Letters(operator.name, self._queue, backoff, reports)
+            runner = Runner(operator, self._queue, backoff, reports, letters)
             await runner.start(self._effect(operator, runner))
             self._runners[operator.name] = runner
 
     def _effect(self, operator: Operator, runner: Runner) -> Effect:
         where = conninfo(self.settings, operator.name, self.app.name)
-        if isinstance(operator, HandlerOperator):
-            return HandlerEffect(operator, where, runner.waits_for)
-        return QueryEffect(operator, where, runner.waits_for)
+        offset = None
+        if self._ledger is not None and operator.name in self._ledgered:
+            offset = self._ledger.offset(operator.name)
+        if isinstance(operator, QueryOperator):
+            return QueryEffect(operator, where, runner.waits_for, offset, runner.letters)
+        session = Session(where, runner.waits_for, offset) if operator.takes_tx else None
+        return HandlerEffect(operator, session, self._marks.of(operator.name))
+
+    async def _claim(self, identity: SystemIdentity) -> None:
+        """Make the ledger ours, now that the slot is; at first, stand where it says."""
+        if self._ledger is not None:
+            runners = [self._runners[name] for name in self._ledgered]
+            stands = {runner.operator.name: await runner.place() for runner in runners}
+            places = await self._ledger.claim(identity, stands)
+            if not self._claimed.is_set():
+                for runner in runners:
+                    await runner.take_up(places[runner.operator.name])
+        self._claimed.set()
+
+    async def _run(self, runner: Runner) -> None:
+        if runner.operator.name in self._ledgered:
+            await self._claimed.wait()
+        await runner.run()
 
     def _supervise(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]]
@@ -294,20 +307,22 @@ class Engine:
 
 
 def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
-    operator = runner.operator
+    operator, record = runner.operator, runner.record
     return OperatorSnapshot(
         name=operator.name,
         kind=operator.kind,
         entities=operator.entities,
         state=runner.state,
         depth=runner.depth,
-        attempts=runner.attempts,
+        attempts=record.attempts,
         max_attempts=runner.backoff.retries + 1,
         next_retry=runner.next_retry,
-        error=runner.error,
-        traceback=runner.traceback,
+        error=record.error,
+        traceback=record.traceback,
         applied=runner.applied,
         failed=runner.failed,
-        paused=runner.paused,
-        detail=runner.detail,
+        paused=bool(record.paused),
+        detail=runner.detail if not record.paused else f"paused {record.paused}",
+        dead=runner.letters.dead,
+        retrying=runner.letters.retrying,
     )

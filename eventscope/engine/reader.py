@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -20,7 +20,7 @@ from eventscope.engine.source import Attached, SourceDatabase
 from eventscope.event import Lsn
 from eventscope.queue.base import Queue
 from eventscope.replication.assembly import Batch
-from eventscope.replication.connection import SlotInUse, Unreachable, one_line
+from eventscope.replication.connection import SlotInUse, SystemIdentity, Unreachable, one_line
 from eventscope.replication.pgoutput import Subject
 from eventscope.settings import Settings
 
@@ -40,6 +40,7 @@ class Reader:
         settings: where, and through which publication and slot.
         queue: what the transactions are appended to.
         on_append: called with each batch when it is durable.
+        on_hold: called when the slot has become ours, before anything is read.
         attended: whether a user interface shares the interpreter.
     """
 
@@ -50,6 +51,7 @@ class Reader:
         queue: Queue,
         on_append: Callable[[Batch], None],
         *,
+        on_hold: Callable[[SystemIdentity], Awaitable[None]],
         attended: bool,
     ) -> None:
         self.state: StreamState = "connecting"
@@ -60,6 +62,7 @@ class Reader:
         self._settings = settings
         self._queue = queue
         self._on_append = on_append
+        self._on_hold = on_hold
         self._attended = attended
         self._source = SourceDatabase(app, settings, self._waits_for)
         self._watch = PublicationWatch(self._source.publication, app, settings)
@@ -175,6 +178,7 @@ class Reader:
         self._outdated = frozenset()
         try:
             await intake.start()
+            await self._on_hold(_identity(attached))
             self._streaming_since = time.monotonic()
             self.state, self.detail, self._told = "streaming", "", ""
             if not (is_first or self._settings.durable_slot):
@@ -237,6 +241,13 @@ class Reader:
             f"slot {self._settings.slot_name} is temporary and had to be made again:"
             f" what was committed between {before} and {after} is not seen"
         )
+
+
+def _identity(attached: Attached) -> SystemIdentity:
+    origin, checkpoint = attached.origin, attached.checkpoint
+    return SystemIdentity(
+        origin.system_id, checkpoint.timeline, attached.confirmed, origin.database
+    )
 
 
 def _reconnect_wait(failures: int) -> float:

@@ -38,7 +38,11 @@ class OperatorSnapshot:
     paused: bool = False
     """Whether a person holds it, perhaps after the event it is at."""
     detail: str = ""
-    """What it waits for, or why it is halted."""
+    """What it waits for, why it is halted, or who paused it."""
+    dead: int = 0
+    """Events or ids that it gave up, which wait for a person."""
+    retrying: int = 0
+    """Ids that it failed at and still tries again, while it goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from eventscope.queue.base import Place
 from eventscope.queue.event import QueuedEvent
+from eventscope.queue.records import DeadLetter
+
+Passed = Callable[[QueuedEvent, int], bool]
+"""Hears that everything up to an event has taken effect, and how many events those are since it
+last heard; answers whether there is something more urgent than the events that follow."""
 
 
 class Effect(Protocol):
-    """Applies events. All of a call takes effect, or it raises."""
+    """Applies events."""
 
-    coalesces: bool
-    """Whether applying several events at once does the same as one after the other."""
+    async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
+        """Apply events in their order, telling ``passed``; end early where it says so.
 
-    async def apply(self, events: Sequence[QueuedEvent]) -> None:
-        """Apply events in their order.
+        What this raises is about the first event that ``passed`` has not heard of.
 
         Raises:
             ConnectionLost: the database is away; nothing is wrong with the events.
+            Moved: the ledger stands elsewhere.
         """
+
+    async def redo(self, letter: DeadLetter) -> None:
+        """Try once more what became a dead letter, out of its order."""
+
+    async def jump(self, place: Place) -> None:
+        """Stand elsewhere without applying what lies between."""
 
     async def close(self) -> None:
         """Release everything; idempotent."""

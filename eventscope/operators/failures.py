@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -19,9 +18,12 @@ _log = structlog.get_logger("eventscope.operators")
 class RetryStatus:
     """How far the retries of one event have come. Times are in milliseconds."""
 
+    max_retries: int
     curr_retries: int
     """Failed attempts so far."""
-    max_retries: int
+    max_restart_time: int
+    """The longest wait."""
+    backoff_multiplicator: float
     curr_time_to_wait: int
     """The wait before the next attempt; 0 if there is none."""
 
@@ -38,10 +40,6 @@ class ErrorLogger(Protocol):
         self, operator: str, event: Event, error: BaseException, status: RetryStatus
     ) -> None:
         """The last attempt failed; the operator halts."""
-
-
-Report = Callable[[str, Event, BaseException, RetryStatus], None]
-"""Either method of an error logger: operator, event, error, status."""
 
 
 class LogErrors:

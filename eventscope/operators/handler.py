@@ -11,8 +11,12 @@ from typing import Any
 
 from eventscope.app import HandlerOperator
 from eventscope.event import Event
+from eventscope.operators.effect import Passed
+from eventscope.operators.offsets import place_of
 from eventscope.operators.session import Session
+from eventscope.queue.base import Place
 from eventscope.queue.event import QueuedEvent
+from eventscope.queue.records import DeadLetter
 
 
 class HandlerTimeout(Exception):
@@ -27,31 +31,56 @@ class HandlerEscaped(Exception):
 
 
 class HandlerEffect:
-    """Applies events by calling the handler, with a transaction if it asks for one."""
+    """Applies events by calling the handler, with a transaction if it asks for one.
 
-    coalesces = False
+    Args:
+        operator: the handler.
+        session: for its transactions; None if it asks for none.
+        mark: notes which event it is at, where that survives the process.
+    """
 
     def __init__(
-        self, operator: HandlerOperator, conninfo: str, on_wait: Callable[[int | None], None]
+        self, operator: HandlerOperator, session: Session | None, mark: Callable[[int], None]
     ) -> None:
         self._operator = operator
         self._is_async = operator.is_async
-        self._session = Session(conninfo, on_wait) if operator.takes_tx else None
+        self._session = session
+        self._mark = mark
 
-    async def apply(self, events: Sequence[QueuedEvent]) -> None:
+    async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Call the handler with each event in turn.
 
         Raises:
             HandlerTimeout: it took too long. A handler that is awaited has been cancelled; one
                 in a thread cannot be, and goes on unheard.
         """
-        for queued in events:
-            if self._session is None:
-                await self._call(queued.event())
-            else:
-                after = (queued.transaction.xid,)
-                async with self._session.transaction(after=after) as tx:
-                    await self._call(queued.event(), tx=tx)
+        mark, session = self._mark, self._session
+        try:
+            for queued in events:
+                mark(queued.seq)
+                if session is None:
+                    await self._call(queued.event())
+                else:
+                    after, place = (queued.transaction.xid,), place_of(queued)
+                    async with session.transaction(after, place) as tx:
+                        await self._call(queued.event(), tx=tx)
+                if passed(queued, 1):
+                    break
+        finally:
+            mark(0)
+
+    async def redo(self, letter: DeadLetter) -> None:
+        """Call the handler with an event that was given up."""
+        if self._session is None:
+            await self._call(letter.event.event())
+        else:
+            async with self._session.transaction((letter.event.transaction.xid,)) as tx:
+                await self._call(letter.event.event(), tx=tx)
+
+    async def jump(self, place: Place) -> None:
+        """Stand elsewhere in the ledger."""
+        if self._session is not None:
+            await self._session.jump(place)
 
     async def close(self) -> None:
         """Close the connection, if there is one."""

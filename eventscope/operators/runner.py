@@ -4,63 +4,88 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
-from collections.abc import Mapping, Sequence
-from typing import Final
-
-import structlog
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
 
 from eventscope import failpoints
-from eventscope.app import Operator
+from eventscope.app import HandlerOperator, Operator
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
-from eventscope.operators.failures import ErrorLogger, Report, RetryStatus
+from eventscope.operators.failure import Failure, Reports
+from eventscope.operators.letters import Letters
+from eventscope.operators.offsets import START, Fenced, Moved, place_of
 from eventscope.operators.session import ConnectionLost
 from eventscope.operators.state import OperatorState
-from eventscope.queue.base import Queue
+from eventscope.queue.base import Place, Queue, QueueError
 from eventscope.queue.event import QueuedEvent
+from eventscope.queue.records import DeadLetter, OperatorRecord
 from eventscope.replication.assembly import Counts
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation
 
-_log = structlog.get_logger("eventscope.operators")
-
 _READ: Final = 500
-"""Events read from the queue at once."""
+"""Events read from the queue at once; the most that a query operator makes one transaction of."""
 
 _SAVE_INTERVAL: Final = 0.02
 """Seconds of work after which the position is made durable: what a crash may bring again."""
 
 _RECONNECT_WAITS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 
+_NO_FAILURE: Final[Mapping[str, Any]] = {
+    "failed_seq": None,
+    "attempts": 0,
+    "next_retry": None,
+    "error": None,
+    "traceback": None,
+    "halted": False,
+}
+
+Work = Callable[[], Awaitable[None]]
+Failed = Callable[[Failure], Awaitable[None]]
+
 
 class Runner:
-    """Feeds one operator with its events, in order, and holds its state."""
+    """Feeds one operator with its events, in order, and holds its state.
+
+    Args:
+        operator: whose events.
+        queue: where they are, and what must outlive the process.
+        backoff: how long to wait after a failure.
+        reports: is told of failures.
+        letters: what the operator gave up.
+    """
 
     def __init__(
-        self, operator: Operator, queue: Queue, backoff: Backoff, error_logger: ErrorLogger
+        self,
+        operator: Operator,
+        queue: Queue,
+        backoff: Backoff,
+        reports: Reports,
+        letters: Letters,
     ) -> None:
         self.operator = operator
+        self.backoff = backoff
+        self.letters = letters
+        self.record = OperatorRecord(operator.name)
+        """What survives a restart; its position lags behind."""
         self.depth = 0
         """Queued events that the operator will still see."""
-        self.attempts = 0
-        """Failed attempts at the current event."""
-        self.next_retry: float | None = None
-        self.error: str | None = None
-        self.traceback: str | None = None
         self.applied = 0
         self.failed = 0
-        self.detail = ""
-        self.backoff = backoff
+        self.detail = "the stream has not begun"
         self._kinds = {kind for kind, type in EVENT_TYPE_OF.items() if type in operator.events}
         self._queue = queue
-        self._error_logger = error_logger
-        self._effect: Effect | None = None
+        self._reports = reports
+        self._effect: Effect
         self._position = 0
+        self._changed = False
+        """Whether the record has changed since it was saved."""
         self._saved_at = time.monotonic()
         self._saving: asyncio.Task[None] | None = None
-        self._phase: OperatorState = "idle"
-        self._paused = False
+        self._phase: OperatorState = "waiting"
         self._stopping = False
         self._nudge = asyncio.Event()
         self._retry_now = False
@@ -68,25 +93,35 @@ class Runner:
     @property
     def state(self) -> OperatorState:
         """The operator's state in one word."""
-        if self._paused and self._phase != "running":
+        if self.record.paused and self._phase != "running":
             return "paused"
         return self._phase
 
     @property
-    def paused(self) -> bool:
-        """Whether a person holds it, perhaps after the event it is at."""
-        return self._paused
+    def settled(self) -> bool:
+        """Whether there is nothing that it could do now, or will by itself."""
+        return self.depth == 0 and self._phase == "idle" and self.letters.next_retry is None
 
     @property
-    def settled(self) -> bool:
-        """Whether there is nothing that it could do now."""
-        return self.depth == 0 and self._phase == "idle"
+    def next_retry(self) -> float | None:
+        """When the next attempt at anything is due, while it waits for that alone."""
+        return self.record.next_retry or self.letters.next_retry
 
     async def start(self, effect: Effect) -> None:
-        """Take up the position that the queue has for this operator."""
+        """Take up the position that the queue has for this operator; a new one starts at now."""
         self._effect = effect
-        self._position = await self._queue.position(self.operator.name)
-        self.depth = self._wanted(await self._queue.counts(self._position))
+        name = self.operator.name
+        record = await self._queue.operator(name)
+        if record is None:
+            record = OperatorRecord(name, position=self._queue.last_seq)
+            await self._queue.save_operator(record)
+        self.record = record
+        await self.letters.load()
+        await self._stand(record.position)
+
+    async def take_up(self, place: Place) -> None:
+        """Go on from where the ledger says that the operator stands."""
+        await self._stand(await self._queue.seq_at(*place))
 
     def announce(self, counts: Counts) -> None:
         """Hear of new visible events."""
@@ -102,14 +137,18 @@ class Runner:
         else:
             self._enter("waiting", f"transaction {xid} is not visible yet")
 
-    def pause(self) -> None:
-        """Hold after the current event."""
-        self._paused = True
+    def current(self) -> OperatorRecord:
+        """What survives a restart, as of now."""
+        return replace(self.record, position=self._position)
+
+    async def change(self, **changes: Any) -> None:
+        """Change that, and act upon it."""
+        await self._note(**changes)
         self._nudge.set()
 
-    def resume(self) -> None:
-        """Go on."""
-        self._paused = False
+    async def look_for_letters(self) -> None:
+        """Hear that dead letters have been changed."""
+        await self.letters.load()
         self._nudge.set()
 
     def retry(self) -> None:
@@ -123,27 +162,211 @@ class Runner:
         self._nudge.set()
 
     async def run(self) -> None:
-        """Work until stopped."""
+        """Work until stopped.
+
+        Raises:
+            Fenced: another instance has taken over.
+            QueueError: the queue cannot be used any more.
+        """
         while not self._stopping:
-            if self._paused or self.depth == 0:
+            if not await self._work():
                 await self._rest()
-                continue
-            visible = self._queue.last_seq
-            relations = [v for v, r in self._queue.relations.items() if self._follows(r)]
-            events = await self._queue.read(self._position, relations, _READ)
-            passed = await self._pass_all(events)
-            if passed and len(events) < _READ:
-                self._position = max(self._position, visible)
-            more = passed and self.depth > 0 and not (self._paused or self._stopping)
-            if not more:
-                await self.save()
 
     async def save(self) -> None:
         """Make the position durable."""
-        if self.settled:
+        if self.settled and self.record.resume_at is None:
             self._position = max(self._position, self._queue.last_seq)
-        await self._queue.advance(self.operator.name, self._position)
+        if self._changed:
+            await self._note()
+        else:
+            await self._queue.advance(self.operator.name, self._position)
         self._saved_at = time.monotonic()
+
+    async def close(self) -> None:
+        """Release everything."""
+        if self._saving is not None:
+            await asyncio.gather(self._saving, return_exceptions=True)
+        await self._effect.close()
+
+    async def _work(self) -> bool:
+        """Do one thing of what there is to do; False if there is nothing."""
+        if self.record.paused:
+            return False
+        if self.record.rewind_to is not None:
+            return await self._attempt(self._rewind, self._retreat)
+        letter = await self.letters.due()
+        if letter is not None:
+            await self._redo(letter)
+            return True
+        if self.depth == 0 and self.record.replay_to is None:
+            return False
+        await self._read_on()
+        return True
+
+    async def _read_on(self) -> None:
+        """Apply the next events."""
+        end = self.record.replay_to
+        visible = self._queue.last_seq if end is None else end
+        relations = [v for v, r in self._queue.relations.items() if self._follows(r)]
+        read = await self._queue.read(self._position, relations, _READ, until=end)
+        passed = await self._deliver([queued for queued in read if self._wants(queued)])
+        if passed:
+            self._position = read[-1].seq if len(read) == _READ else max(self._position, visible)
+            if self._position >= visible and end is not None:
+                await self._attempt(self._end_replay, self._retreat)
+        if not (passed and self.depth):
+            await self.save()
+
+    async def _deliver(self, events: Sequence[QueuedEvent]) -> bool:
+        """Apply events in their order; False if not all were done with."""
+        while events:
+            head = events[0]
+            if not await self._turn_of(head):
+                return False
+            work = partial(self._jump_over, head) if head.seq == self.record.skip else (
+                partial(self._applied_to, events)
+            )
+            if not await self._attempt(work, partial(self._note_failure, head)):
+                return False
+            if self._due():
+                await self._save_meanwhile()
+            events = [queued for queued in events if queued.seq > self._position]
+        return True
+
+    async def _turn_of(self, head: QueuedEvent) -> bool:
+        """Wait until an event may be tried; False if something else is to be done first."""
+        record = self.record
+        if record.failed_seq == head.seq != record.skip:
+            if record.halted:
+                self._enter("halted", f"failed {record.attempts} times, waits for a retry")
+                await self._sleep(None)
+                if self._retry_now:
+                    await self._note(halted=False, attempts=0)
+            elif record.next_retry is not None:
+                self._enter("backing-off")
+                # the clock may have been set back meanwhile
+                await self._sleep(min(record.next_retry - time.time(), self.backoff.longest * 1.1))
+                self.record = replace(self.record, next_retry=None)
+        return not (self._stopping or self.record.paused or self.record.rewind_to is not None)
+
+    async def _attempt(self, work: Work, failed: Failed) -> bool:
+        """Do some work, for as long as it takes to reach the database; False if it failed."""
+        lost = 0
+        while not (self._stopping or self.record.paused):
+            self._enter("running")
+            try:
+                await work()
+            except ConnectionLost as error:
+                self._enter("waiting", f"the database: {error}")
+                await self._sleep(_RECONNECT_WAITS[min(lost, len(_RECONNECT_WAITS) - 1)])
+                lost += 1
+            except Moved as moved:
+                await self.take_up(moved.place)
+                return False
+            except (Fenced, QueueError):
+                raise
+            except Exception as error:
+                self.failed += 1
+                await failed(self._reports.failure(error))
+                return False
+            else:
+                return True
+        return False
+
+    async def _note_failure(self, head: QueuedEvent, failure: Failure) -> None:
+        """Keep what is known of a failed attempt, and decide what comes after it."""
+        record = self.record
+        attempts = record.attempts + 1 if record.failed_seq == head.seq else 1
+        after: dict[str, Any] = {"next_retry": None}
+        if attempts <= self.backoff.retries:
+            wait = self.backoff.wait(attempts)
+            self._reports.retry(head, failure, attempts, wait)
+            after["next_retry"] = time.time() + wait
+        elif isinstance(self.operator, HandlerOperator) and self.operator.on_failure != "halt":
+            await self.letters.give_up(None, head, failure, attempts)
+            after["skip"] = head.seq
+        else:
+            self._reports.failed(head, failure, attempts)
+            after["halted"] = True
+        await self._note(
+            failed_seq=head.seq,
+            attempts=attempts,
+            error=failure.error,
+            traceback=failure.traceback,
+            **after,
+        )
+
+    async def _applied_to(self, events: Sequence[QueuedEvent]) -> None:
+        await self._effect.apply(events, self._passed)
+
+    def _passed(self, last: QueuedEvent, count: int = 1) -> bool:
+        """Hear that events have taken effect; tells whether there is something more urgent."""
+        failpoints.hit(failpoints.AFTER_EFFECT)
+        self._position = last.seq
+        self.depth -= count
+        self.applied += count
+        if self.record.failed_seq is not None:
+            self.record = replace(self.record, **_NO_FAILURE)
+            self._changed = True
+        return bool(self._stopping or self.record.paused or self._due())
+
+    async def _jump_over(self, head: QueuedEvent) -> None:
+        """Pass an event over that was given up."""
+        await self._effect.jump(place_of(head))
+        self._position = head.seq
+        self.depth -= 1
+        await self._note(skip=None, **_NO_FAILURE)
+
+    async def _rewind(self) -> None:
+        """Begin a replay."""
+        start = self.record.rewind_to or 0
+        await self._effect.jump(await self._place(start))
+        await self._note(rewind_to=None, skip=None, position=start, **_NO_FAILURE)
+        await self._stand(start)
+
+    async def _end_replay(self) -> None:
+        """Go on where the replay had begun."""
+        end = max(self.record.resume_at or 0, self._position)
+        await self._effect.jump(await self._place(end))
+        await self._note(replay_to=None, resume_at=None, position=end)
+        await self._stand(end)
+
+    async def _retreat(self, failure: Failure) -> None:
+        """Wait before moving in the ledger is tried again."""
+        self._enter("waiting", f"the ledger: {failure.error}")
+        await self._sleep(self.backoff.wait(1))
+
+    async def _redo(self, letter: DeadLetter) -> None:
+        async def failed(failure: Failure) -> None:
+            await self.letters.failed(letter.target, letter.event, failure)
+
+        if await self._attempt(partial(self._effect.redo, letter), failed):
+            if letter.id in self.letters:
+                await self.letters.drop(letter.id)
+
+    async def _stand(self, position: int) -> None:
+        """Take a position, and count what lies behind it."""
+        self._position = position
+        self.depth = 0  # what is announced meanwhile is added to it
+        record = self.record
+        depth = self._wanted(await self._queue.counts(position, record.replay_to))
+        if record.resume_at is not None:
+            depth += self._wanted(await self._queue.counts(record.resume_at))
+        self.depth += depth
+
+    async def place(self) -> Place:
+        """Where the operator stands in the stream."""
+        return await self._place(self._position)
+
+    async def _place(self, seq: int) -> Place:
+        """The place of an event in the stream, or one before all that the queue holds."""
+        return await self._queue.place(seq) or START
+
+    async def _note(self, **changes: Any) -> None:
+        """Change what survives a restart."""
+        self.record = replace(self.record, **{"position": self._position, **changes})
+        self._changed = False
+        await self._queue.save_operator(self.record)
 
     async def _save_meanwhile(self) -> None:
         """Save while work goes on; a write that waits for an append holds nothing up."""
@@ -154,123 +377,42 @@ class Runner:
             self._saving = asyncio.create_task(self.save())
         await asyncio.sleep(0)
 
-    async def close(self) -> None:
-        """Release everything."""
-        if self._saving is not None:
-            await asyncio.gather(self._saving, return_exceptions=True)
-        if self._effect is not None:
-            await self._effect.close()
-
-    def _due(self) -> bool:
-        return time.monotonic() - self._saved_at > _SAVE_INTERVAL
-
-    async def _pass_all(self, events: Sequence[QueuedEvent]) -> bool:
-        """Apply events, together if that works; False if not all were done with."""
-        if await self._apply_together(events):
-            return True
-        for queued in events:
-            if self._wants(queued):
-                if not await self._apply(queued):
-                    return False
-                self.depth -= 1
-                self.applied += 1
-            self._position = queued.seq
-            if self._due():
-                await self._save_meanwhile()
-        return True
-
-    async def _apply_together(self, events: Sequence[QueuedEvent]) -> bool:
-        """Apply events at once where the effect allows; False if it does not, or failed.
-
-        A failure is not told of: one by one, the events show which of them it is.
-        """
-        wanted = [queued for queued in events if self._wants(queued)]
-        if self._effect is None or not self._effect.coalesces or len(wanted) < 2:
-            return False
-        self._enter("running")
-        try:
-            await self._effect.apply(wanted)
-        except Exception:
-            return False
-        failpoints.hit(failpoints.AFTER_EFFECT)
-        self.depth -= len(wanted)
-        self.applied += len(wanted)
-        self._position = events[-1].seq
-        return True
-
-    async def _apply(self, queued: QueuedEvent) -> bool:
-        """Try until it succeeds; False if stopped before that."""
-        lost = 0
-        self.attempts = 0
-        while True:
-            while self._paused and not self._stopping:
-                await self._rest()
-            if self._stopping:
-                return False
-            self._enter("running")
-            try:
-                if self._effect is not None:
-                    await self._effect.apply([queued])
-                    failpoints.hit(failpoints.AFTER_EFFECT)
-            except ConnectionLost as error:
-                self._enter("waiting", f"the database: {error}")
-                await self._sleep(_RECONNECT_WAITS[min(lost, len(_RECONNECT_WAITS) - 1)])
-                lost += 1
-            except Exception as error:
-                await self._fail(queued, error)
-            else:
-                self.attempts = 0
-                self.error = self.traceback = None
-                return True
-
-    async def _fail(self, queued: QueuedEvent, error: Exception) -> None:
-        """Note a failed attempt, and wait for the time of the next one."""
-        self.failed += 1
-        self.attempts += 1
-        self.error = " ".join(f"{type(error).__name__}: {error}".split())
-        self.traceback = "".join(traceback.format_exception(error))
-        if self.attempts > self.backoff.retries:
-            self._tell(self._error_logger.on_failed, queued, error, 0)
-            self._enter("halted", f"failed {self.attempts} times, waits for a retry")
-            await self._sleep(None)
-            self.attempts = 0
-        else:
-            wait = self.backoff.wait(self.attempts)
-            self._tell(self._error_logger.on_retry, queued, error, wait)
-            self._enter("backing-off")
-            self.next_retry = time.time() + wait
-            await self._sleep(wait)
-            self.next_retry = None
-
-    def _tell(self, report: Report, queued: QueuedEvent, error: Exception, wait: float) -> None:
-        """Report a failed attempt; an error logger that fails itself changes nothing."""
-        status = RetryStatus(self.attempts, self.backoff.retries, round(wait * 1000))
-        try:
-            report(self.operator.name, queued.event(), error, status)
-        except Exception as failure:
-            _log.error("the error logger failed", operator=self.operator.name, error=str(failure))
-
     async def _rest(self) -> None:
         """Do nothing until something happens."""
-        self._enter("idle")
+        due = None if self.record.paused else self.letters.next_retry
+        self._enter("idle" if due is None else "backing-off")
         self._nudge.clear()
-        if not self._stopping and (self._paused or self.depth == 0):
-            await self._nudge.wait()
+        if self._stopping or not (self.record.paused or self.depth == 0):
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if due is None else max(due - time.time(), 0)):
+                await self._nudge.wait()
 
     async def _sleep(self, seconds: float | None) -> None:
-        """Wait, for ever if ``seconds`` is None, unless asked to retry or stop."""
+        """Wait, for ever if ``seconds`` is None, unless there is something else to do."""
         deadline = None if seconds is None else time.monotonic() + seconds
         self._retry_now = False
-        while not (self._retry_now or self._stopping):
+        while not (self._retry_now or self._is_called_away):
             self._nudge.clear()
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._nudge.wait()
-            except TimeoutError:
-                return
+
+    @property
+    def _is_called_away(self) -> bool:
+        """Whether there is something to do that no wait may keep from being done."""
+        record = self.record
+        return (
+            self._stopping
+            or record.rewind_to is not None
+            or (record.skip is not None and record.skip == record.failed_seq)
+        )
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._saved_at > _SAVE_INTERVAL
 
     def _enter(self, phase: OperatorState, detail: str = "") -> None:
         self._phase = phase

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from eventscope.operators.fence import Fence
+from eventscope.operators.offsets import Offset, Place
 from eventscope.replication.connection import Connection, Unreachable, connect, one_line
 
 
@@ -33,6 +34,8 @@ class Session:
     def __init__(
         self, conninfo: str, on_wait: Callable[[int | None], None], **options: Any
     ) -> None:
+        self.offset: Offset | None = None
+        """Where the operator stands in the ledger, which its transactions move."""
         self._conninfo = conninfo
         self._options = options
         self._fence = Fence(on_wait)
@@ -40,17 +43,19 @@ class Session:
 
     @asynccontextmanager
     async def transaction(
-        self, after: Collection[int], *, pipelined: bool = False
+        self, after: Collection[int], to: Place | None = None, *, pipelined: bool = False
     ) -> AsyncIterator[Connection]:
         """Run a transaction that sees the given committed transactions.
 
         Args:
             after: their ids, 32 bits each; 0 stands for none.
+            to: where the operator stands with its commit; None: where it does now.
             pipelined: do not wait for the outcome of each statement; failures come at the end.
 
         Raises:
             ConnectionLost: the connection could not be opened or did not survive. Whether a
                 commit that was under way succeeded is not known then.
+            Moved, Fenced: the ledger stands elsewhere, or is another instance's.
             TransactionAborted: a failure inside was hidden, but the server has not forgotten it.
         """
         connection = await self._opened()
@@ -58,7 +63,7 @@ class Session:
             for xid in filter(None, after):
                 await self._fence.wait(connection, xid)
             pipeline = connection.pipeline() if pipelined else nullcontext()
-            async with pipeline, connection.transaction():
+            async with pipeline, connection.transaction(), self._moving(connection, to):
                 yield connection
                 _check(connection)
         except psycopg.Error as error:
@@ -67,12 +72,30 @@ class Session:
             if connection.closed or connection.broken:
                 raise ConnectionLost(one_line(error)) from error
             raise
+        if self.offset is not None:
+            self.offset.confirm()
+
+    async def jump(self, to: Place) -> None:
+        """Have the operator stand elsewhere, without any effect; see ``transaction``."""
+        if self.offset is not None:
+            async with self.transaction((), to):
+                pass
 
     async def close(self) -> None:
         """Close the connection; idempotent."""
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
+
+    @asynccontextmanager
+    async def _moving(self, connection: Connection, to: Place | None) -> AsyncIterator[None]:
+        offset = self.offset
+        if offset is None:
+            yield
+            return
+        moving = await offset.move(connection, to or offset.place)
+        yield
+        await offset.check(connection, moving)
 
     async def _opened(self) -> Connection:
         if self._connection is None or self._connection.closed:

@@ -33,6 +33,8 @@ class OperatorRecord:
     traceback: str | None = None
     skip: int | None = None
     """The event to pass over when it comes to it."""
+    rewind_to: int | None = None
+    """Where a replay is to begin: the event before its first; None once it has."""
     replay_to: int | None = None
     """The last event of a replay under way; it then goes on behind ``resume_at``."""
     resume_at: int | None = None

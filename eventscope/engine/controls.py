@@ -1,0 +1,217 @@
+"""Doing what a person asks for: to operators that run, and to the records of those that do not.
+
+What is asked is a change of what survives a restart, so it can be done with or without a process
+that runs the operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from eventscope.engine import moments
+from eventscope.engine.commands import (
+    CancelBackfill,
+    Command,
+    CommandRefused,
+    DiscardLetters,
+    Forget,
+    Pause,
+    Replay,
+    Resume,
+    Retry,
+    RetryLetters,
+    Skip,
+    StartBackfill,
+)
+from eventscope.operators.runner import Runner
+from eventscope.queue.base import Queue
+from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord
+
+_log = structlog.get_logger("eventscope.engine")
+
+
+class Controls:
+    """Changes records, and lets runners know.
+
+    Args:
+        queue: where the records are.
+        runners: of the operators that run here, by name.
+    """
+
+    def __init__(self, queue: Queue, runners: Mapping[str, Runner]) -> None:
+        self._queue = queue
+        self._runners = runners
+
+    async def do(self, command: Command, by: str) -> str:
+        """Do it and log it; returns what was done, in one line.
+
+        Raises:
+            CommandRefused: it is not possible now; the message says why.
+        """
+        done = await self._do(command, by)
+        kind = type(command).__name__
+        _log.info(done, command=kind, operator=command.operator, by=by)
+        return done
+
+    async def _do(self, command: Command, by: str) -> str:
+        name = command.operator
+        record = await self._record(name)
+        match command:
+            case Pause():
+                return await self._pause(record, by)
+            case Resume():
+                return await self._resume(record)
+            case Retry():
+                return await self._retry(record)
+            case Skip():
+                return await self._skip(record)
+            case Replay():
+                return await self._replay(record, command)
+            case StartBackfill():
+                return await self._backfill(record, command.rate, by)
+            case CancelBackfill():
+                return await self._cancel_backfill(record)
+            case RetryLetters():
+                return await self._retry_letters(record, command.letter)
+            case DiscardLetters():
+                return await self._discard_letters(record, command.letter)
+            case Forget():
+                return await self._forget(record)
+
+    async def _pause(self, record: OperatorRecord, by: str) -> str:
+        if record.paused:
+            return f"{record.name} is paused already"
+        await self._change(record, paused=f"by {by}")
+        return f"{record.name} is paused"
+
+    async def _resume(self, record: OperatorRecord) -> str:
+        if not record.paused:
+            return f"{record.name} is not paused"
+        await self._change(record, paused="", crashed_at=None, crashes=0)
+        return f"{record.name} goes on"
+
+    async def _retry(self, record: OperatorRecord) -> str:
+        runner = self._runners.get(record.name)
+        if runner is not None:
+            if runner.state not in ("backing-off", "halted", "waiting"):
+                raise CommandRefused(f"nothing to retry: {record.name} is {runner.state}")
+            await runner.retry()
+        elif record.failed_seq is None:
+            raise CommandRefused(f"nothing to retry: {record.name} has not failed")
+        else:
+            await self._change(record, halted=False, attempts=0, next_retry=None)
+        return f"{record.name} tries again"
+
+    async def _skip(self, record: OperatorRecord) -> str:
+        seq = record.failed_seq
+        if seq is None:
+            raise CommandRefused(f"nothing to skip: {record.name} has not failed at its next event")
+        await self._change(record, skip=seq)
+        place = await self._queue.place(seq)
+        event = f"event {place.end_lsn}/{place.index}" if place is not None else "its next event"
+        return f"{record.name} passes over {event}"
+
+    async def _replay(self, record: OperatorRecord, command: Replay) -> str:
+        first = await moments.first(self._queue, command.start)
+        behind = record.resume_at
+        if behind is None:
+            behind = record.position
+        last = behind
+        if command.end is not None:
+            last = min(last, await moments.last(self._queue, command.end))
+        if first > last:
+            raise CommandRefused(
+                f"nothing to replay: {record.name} has had no event from {command.start}"
+                + (f" to {command.end}" if command.end is not None else "")
+            )
+        await self._change(record, rewind_to=first - 1, replay_to=last, resume_at=behind)
+        return f"{record.name} replays from {command.start}" + (
+            f" to {command.end}" if command.end is not None else ""
+        )
+
+    async def _backfill(self, record: OperatorRecord, rate: float | None, by: str) -> str:
+        runner = self._runners.get(record.name)
+        if runner is not None and runner.operator.kind != "query":
+            raise CommandRefused(f"{record.name} is a handler: only a query's target can be filled")
+        under_way = await self._queue.backfill(record.name)
+        backfill = replace(under_way, rate=rate) if under_way else Backfill(record.name, by, rate=rate)
+        await self._queue.save_backfill(backfill)
+        if runner is not None:
+            await runner.look_for_backfill()
+        return f"{record.name} {'goes on with its' if under_way else 'begins a'} backfill"
+
+    async def _cancel_backfill(self, record: OperatorRecord) -> str:
+        if await self._queue.backfill(record.name) is None:
+            return f"{record.name} has no backfill under way"
+        await self._queue.drop_backfill(record.name)
+        runner = self._runners.get(record.name)
+        if runner is not None:
+            await runner.look_for_backfill()
+        return f"{record.name} ends its backfill"
+
+    async def _retry_letters(self, record: OperatorRecord, id: int | None) -> str:
+        letters = await self._letters(record, id)
+        for letter in letters:
+            await self._queue.put_letter(
+                letter.operator,
+                letter.target,
+                letter.event,
+                attempts=letter.attempts,
+                error=letter.error,
+                traceback=letter.traceback,
+                next_retry=0.0,
+            )
+        await self._reload_letters(record)
+        return f"{record.name} tries {_counted(letters)} again"
+
+    async def _discard_letters(self, record: OperatorRecord, id: int | None) -> str:
+        letters = await self._letters(record, id)
+        for letter in letters:
+            await self._queue.drop_letter(letter.id)
+        await self._reload_letters(record)
+        return f"{record.name} has {_counted(letters)} less"
+
+    async def _forget(self, record: OperatorRecord) -> str:
+        if record.name in self._runners:
+            raise CommandRefused(f"{record.name} is declared by the application: it is no orphan")
+        await self._queue.drop_operator(record.name)
+        return f"{record.name} is forgotten"
+
+    async def _record(self, name: str) -> OperatorRecord:
+        runner = self._runners.get(name)
+        record = runner.current() if runner is not None else await self._queue.operator(name)
+        if record is None:
+            known = sorted({*self._runners, *(one.name for one in await self._queue.operators())})
+            raise CommandRefused(
+                f"there is no operator {name}; there are {', '.join(known) or 'none'}"
+            )
+        return record
+
+    async def _change(self, record: OperatorRecord, **changes: Any) -> None:
+        runner = self._runners.get(record.name)
+        if runner is not None:
+            await runner.change(**changes)
+        else:
+            await self._queue.save_operator(replace(record, **changes))
+
+    async def _letters(self, record: OperatorRecord, id: int | None) -> list[DeadLetter]:
+        letters = await self._queue.letters(record.name)
+        if id is None:
+            return letters
+        chosen = [letter for letter in letters if letter.id == id]
+        if not chosen:
+            raise CommandRefused(f"{record.name} has no dead letter {id}")
+        return chosen
+
+    async def _reload_letters(self, record: OperatorRecord) -> None:
+        runner = self._runners.get(record.name)
+        if runner is not None:
+            await runner.look_for_letters()
+
+
+def _counted(letters: list[DeadLetter]) -> str:
+    return f"{len(letters):,} dead letter{'' if len(letters) == 1 else 's'}"

@@ -1,0 +1,150 @@
+"""The dead letters of one operator: what it gave up, and what it still retries by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from eventscope.operators.backoff import Backoff
+from eventscope.operators.failure import Failure, Reports
+from eventscope.queue.base import Queue
+from eventscope.queue.event import QueuedEvent
+from eventscope.queue.records import DeadLetter, Target
+
+
+class Letters:
+    """Keeps letters in the queue, where they outlive the process.
+
+    A letter of a query operator is about a target id, and any success for that id ends it. One of
+    a handler is about an event.
+    """
+
+    def __init__(self, operator: str, queue: Queue, backoff: Backoff, reports: Reports) -> None:
+        self._operator = operator
+        self._queue = queue
+        self._backoff = backoff
+        self._reports = reports
+        self._known: dict[int, _Known] = {}
+        self._ids: dict[Target, int] = {}
+
+    async def load(self) -> None:
+        """Read what earlier runs have left."""
+        for letter in await self._queue.letters(self._operator):
+            self._know(letter)
+
+    def __contains__(self, id: int) -> bool:
+        return id in self._known
+
+    @property
+    def dead(self) -> int:
+        """How many wait for a person."""
+        return sum(known.next_retry is None for known in self._known.values())
+
+    @property
+    def retrying(self) -> int:
+        """How many are still tried again without being asked for."""
+        return len(self._known) - self.dead
+
+    @property
+    def next_retry(self) -> float | None:
+        """When the first of those is due, in seconds since the epoch."""
+        times = (known.next_retry for known in self._known.values())
+        return min((at for at in times if at is not None), default=None)
+
+    async def due(self) -> DeadLetter | None:
+        """The first of those whose time has come."""
+        first = self.next_retry
+        if first is None or first > time.time():
+            return None
+        id = next(id for id, known in self._known.items() if known.next_retry == first)
+        return await self._queue.letter(id)
+
+    async def failed(self, target: Target | None, event: QueuedEvent, failure: Failure) -> None:
+        """Note a failed attempt at an id, which is tried again later unless it was the last."""
+        known = self._of(target, event)
+        attempts = 1 if known is None else known.attempts + 1
+        if attempts > self._backoff.retries:
+            await self.give_up(target, event, failure, attempts)
+            return
+        wait = self._backoff.wait(attempts)
+        self._reports.retry(event, failure, attempts, wait)
+        await self._put(target, event, failure, attempts, time.time() + wait)
+
+    async def give_up(
+        self, target: Target | None, event: QueuedEvent, failure: Failure, attempts: int
+    ) -> None:
+        """Leave an event or an id to a person."""
+        self._reports.failed(event, failure, attempts)
+        await self._put(target, event, failure, attempts, None)
+
+    async def healed(self, targets: Iterable[Target]) -> None:
+        """Note that ids are up to date."""
+        if self._ids:
+            for id in [self._ids[target] for target in targets if target in self._ids]:
+                await self.drop(id)
+
+    async def retry(self, id: int) -> None:
+        """Have a letter tried again at once."""
+        letter = await self._queue.letter(id)
+        if letter is None:
+            return
+        self._know(
+            await self._queue.put_letter(
+                letter.operator,
+                letter.target,
+                letter.event,
+                attempts=letter.attempts,
+                error=letter.error,
+                traceback=letter.traceback,
+                next_retry=time.time(),
+            )
+        )
+
+    async def drop(self, id: int) -> None:
+        """Forget a letter."""
+        known = self._known.pop(id)
+        if known.target is not None:
+            self._ids.pop(known.target, None)
+        await self._queue.drop_letter(id)
+
+    async def _put(
+        self,
+        target: Target | None,
+        event: QueuedEvent,
+        failure: Failure,
+        attempts: int,
+        next_retry: float | None,
+    ) -> None:
+        self._know(
+            await self._queue.put_letter(
+                self._operator,
+                target,
+                event,
+                attempts=attempts,
+                error=failure.error,
+                traceback=failure.traceback,
+                next_retry=next_retry,
+            )
+        )
+
+    def _of(self, target: Target | None, event: QueuedEvent) -> _Known | None:
+        if target is not None:
+            return self._known.get(self._ids.get(target, 0))
+        return next((known for known in self._known.values() if known.seq == event.seq), None)
+
+    def _know(self, letter: DeadLetter) -> None:
+        self._known[letter.id] = _Known(
+            letter.target, letter.event.seq, letter.attempts, letter.next_retry
+        )
+        if letter.target is not None:
+            self._ids[letter.target] = letter.id
+
+
+class _Known(NamedTuple):
+    """What must be at hand of a letter; the rest may be large."""
+
+    target: Target | None
+    seq: int
+    attempts: int
+    next_retry: float | None
