@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -12,6 +12,13 @@ from psycopg.pq import TransactionStatus
 from eventscope.operators.fence import Fence
 from eventscope.operators.offsets import Offset, Place
 from eventscope.replication.connection import Connection, Unreachable, connect, one_line
+from eventscope.replication.doctor.server import recovery
+
+# a commit that a crash of the server could still undo is not to be noted as done
+_ROLE_AND_DURABILITY: Final = """
+SELECT pg_is_in_recovery(), CASE WHEN current_setting('synchronous_commit') = 'off'
+    THEN set_config('synchronous_commit', 'on', false) END
+"""
 
 
 class ConnectionLost(Exception):
@@ -101,10 +108,31 @@ class Session:
         if self._connection is None or self._connection.closed:
             self._fence.forget()
             try:
-                self._connection = await connect(self._conninfo, **self._options)
+                self._connection = await connect_to_write(self._conninfo, **self._options)
             except Unreachable as error:
                 raise ConnectionLost(str(error)) from error
         return self._connection
+
+
+async def connect_to_write(conninfo: str, **options: Any) -> Connection:
+    """Open a session whose commits are on disk when they return.
+
+    Raises:
+        Unreachable: it could not be opened, or leads to a standby.
+    """
+    connection = await connect(conninfo, **options)
+    try:
+        cursor = await connection.execute(_ROLE_AND_DURABILITY)
+        [(is_standby, _)] = await cursor.fetchall()
+    except BaseException as error:
+        await connection.close()
+        if isinstance(error, psycopg.OperationalError):
+            raise Unreachable(one_line(error)) from error
+        raise
+    if is_standby:
+        await connection.close()
+        raise Unreachable(recovery(True).line)
+    return connection
 
 
 def _comes_from_libpq(error: psycopg.Error) -> bool:

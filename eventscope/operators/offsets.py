@@ -1,0 +1,150 @@
+"""How far operators have come, noted in the database with what they write.
+
+A ledger has one row for each operator of a slot: the last event that it has applied. The row is
+moved in the transaction that holds the event's effect, so the two are there or not together. And
+it is moved only from where the operator thinks that it stands, in the epoch that its instance has
+claimed: an instance that was suspended while another one took over cannot write any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from eventscope.event import Lsn
+from eventscope.replication.connection import Connection, SourceError
+from eventscope.replication.ledger import NAME, TABLE
+
+_MOVE: Final = sql.SQL(
+    "UPDATE {} SET end_lsn = $1, index = $2, updated_at = clock_timestamp()"
+    " WHERE slot = $3 AND operator = $4 AND epoch = $5 AND end_lsn = $6 AND index = $7"
+    " RETURNING true"
+).format(TABLE)
+
+_LOOK: Final = sql.SQL(
+    "SELECT epoch, end_lsn::text, index FROM {} WHERE slot = $1 AND operator = $2"
+).format(TABLE)
+
+Cursor = psycopg.AsyncCursor[Any]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """An event's place in the order of all: the last one that has been applied."""
+
+    end_lsn: Lsn
+    """The end of its transaction."""
+    index: int
+    """Which event of the transaction, from 0."""
+
+
+START: Final = Place(Lsn(0), -1)
+"""Before every event."""
+
+
+class Fenced(SourceError):
+    """Another instance has taken the slot over, and this one must not write any more."""
+
+    def __init__(self, slot: str, ours: int, theirs: int) -> None:
+        super().__init__(
+            f"another instance has taken over slot {slot} (epoch {theirs}; ours was {ours}):"
+            f" this one writes nothing any more"
+        )
+
+
+class Moved(Exception):
+    """The operator does not stand where we thought: go on from where it does.
+
+    After a commit whose outcome was not known, or when the server has lost commits.
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(f"the operator stands at {place.end_lsn}/{place.index}")
+        self.place = place
+
+
+class Claim(Protocol):
+    """What an instance holds of a slot's ledger."""
+
+    slot: str
+
+    @property
+    def epoch(self) -> int:
+        """The claim's number, higher than that of every claim before it."""
+
+    async def settled(self) -> int:
+        """The epoch, once no other claim of this instance is under way."""
+
+
+class Offset:
+    """Where one operator stands, and the moving of it.
+
+    Args:
+        claim: in whose name it is moved.
+        operator: the operator's name.
+        place: where it stands.
+    """
+
+    def __init__(self, claim: Claim, operator: str, place: Place) -> None:
+        self.operator = operator
+        self.place = place
+        """Where it stands, as far as we know."""
+        self._claim = claim
+        self._target = place
+
+    async def move(self, connection: Connection, new: Place) -> Cursor:
+        """Move it as a part of the connection's transaction; the first statement there.
+
+        In pipeline mode this waits for nothing. Whether it moved tells ``check``, which is to be
+        called with the result before the transaction is committed.
+        """
+        claim, old = self._claim, self.place
+        self._target = new
+        cursor = _cursor(connection)
+        # as text without a type, so that it is one statement to the server for all numbers
+        row = (claim.slot, self.operator, claim.epoch, old.end_lsn, old.index)
+        await cursor.execute(_MOVE, [str(value) for value in (new.end_lsn, new.index, *row)])
+        return cursor
+
+    async def check(self, connection: Connection, moving: Cursor) -> None:
+        """See whether ``move`` has moved it; waits for the answer.
+
+        Raises:
+            Moved: it stood elsewhere, and ``place`` says where now.
+            Fenced: another instance has taken over.
+            SourceError: its row is gone.
+        """
+        if await moving.fetchone() is not None:
+            return
+        claim, cursor = self._claim, _cursor(connection)
+        await cursor.execute(_LOOK, [claim.slot, self.operator])
+        row = await cursor.fetchone()
+        if row is None:
+            raise SourceError(
+                f"{NAME} has no row of operator {self.operator} and slot {claim.slot} any more:"
+                f" start again, to go on from where the queue file says that it stands"
+            )
+        epoch, end_lsn, index = row
+        ours = await claim.settled()
+        if epoch > ours:
+            raise Fenced(claim.slot, ours, epoch)
+        if epoch < ours:
+            raise SourceError(
+                f"{NAME} has gone back to epoch {epoch}, ours is {ours}: the database has been put"
+                f" back to an older state; start again"
+            )
+        self.place = Place(Lsn.parse(end_lsn), index)
+        raise Moved(self.place)
+
+    def confirm(self) -> None:
+        """Hear that the transaction of the last ``move`` has been committed."""
+        self.place = self._target
+
+
+def _cursor(connection: Connection) -> Cursor:
+    """A cursor for ``$1``, whatever the connection's own ones take and return."""
+    return psycopg.AsyncRawCursor(connection, row_factory=tuple_row)

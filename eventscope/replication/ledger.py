@@ -1,0 +1,189 @@
+"""The table in which operators note how far they have come, beside what they write.
+
+One table serves every slot and application of a database. It is in a schema of its own, which
+nobody publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg import sql
+
+from eventscope.app import EventScope, QueryOperator
+from eventscope.replication.connection import Connection
+from eventscope.replication.finding import Finding, statement
+from eventscope.replication.publishable import OWN_SCHEMA
+from eventscope.replication.tables import Right
+
+TABLE: Final = sql.Identifier(OWN_SCHEMA, "offsets")
+NAME: Final = f"{OWN_SCHEMA}.offsets"
+
+_SCHEMA: Final = sql.Identifier(OWN_SCHEMA)
+_COLUMNS: Final = {
+    "slot": "text",
+    "operator": "text",
+    "system_id": "text",
+    "timeline": "integer",
+    "end_lsn": "pg_lsn",
+    "index": "integer",
+    "epoch": "bigint",
+    "updated_at": "timestamp with time zone",
+}
+_KEY: Final = ("slot", "operator")
+_RIGHTS: Final[tuple[Right, ...]] = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+_LOOK: Final = """
+SELECT current_user, current_database(), has_database_privilege(current_database(), 'CREATE'),
+    pg_get_userbyid(nspowner), has_schema_privilege(n.oid, 'USAGE'),
+    has_schema_privilege(n.oid, 'CREATE'),
+    pg_get_userbyid(relowner), pg_has_role(relowner, 'USAGE'),
+    ARRAY(SELECT name FROM unnest(%s::text[]) name WHERE has_table_privilege(c.oid, name)),
+    (SELECT jsonb_object_agg(attname, format_type(atttypid, atttypmod)) FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
+    ARRAY(SELECT attname::text FROM pg_index JOIN pg_attribute
+        ON attrelid = indrelid AND attnum = ANY (indkey::int[])
+        WHERE indrelid = c.oid AND indisprimary ORDER BY array_position(indkey::int[], attnum::int))
+FROM (VALUES (%s, 'offsets')) AS ours(schema, name)
+LEFT JOIN pg_namespace n ON nspname = ours.schema
+LEFT JOIN pg_class c ON relnamespace = n.oid AND relname = ours.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTable:
+    """The table, or what there is in its place, as a role sees it."""
+
+    role: str
+    database: str
+    may_create_schema: bool
+    schema_owner: str | None
+    """None if there is no schema."""
+    schema_usable: bool | None
+    may_create_table: bool | None
+    owner: str | None
+    """None if there is no table."""
+    owned: bool | None
+    """Whether the role owns it, or is a member of the role that does."""
+    rights: list[Right]
+    columns: dict[str, str] | None
+    """Types by name."""
+    key: list[str]
+    """The columns of the primary key, in order."""
+
+    @property
+    def lacking(self) -> list[Right]:
+        """The rights on an existing table that operators need and the role does not have."""
+        return [right for right in _RIGHTS if right not in self.rights]
+
+
+def ledgered(app: EventScope) -> tuple[str, ...]:
+    """The operators whose effect and progress can be committed together."""
+    return tuple(o.name for o in app.operators if isinstance(o, QueryOperator) or o.takes_tx)
+
+
+async def look_up(connection: Connection) -> LedgerTable:
+    """Ask the server for the table."""
+    [row] = await (await connection.execute(_LOOK, (list(_RIGHTS), OWN_SCHEMA))).fetchall()
+    return LedgerTable(*row)
+
+
+def examine(table: LedgerTable) -> Iterator[Finding]:
+    """Everything that keeps the role from using the table, or from making it."""
+    role = sql.Identifier(table.role)
+    if table.schema_owner is None:
+        if table.may_create_schema:
+            found = f"schema {OWN_SCHEMA} does not exist yet and will be made"
+            yield Finding("ledger", "ok", found)
+            return
+        yield _blocking(
+            "ledger",
+            f"role {table.role} may not make schema {OWN_SCHEMA} in database {table.database}",
+            creation(table),
+        )
+    elif table.owner is None:
+        if table.schema_usable and table.may_create_table:
+            yield Finding("ledger", "ok", f"table {NAME} does not exist yet and will be made")
+            return
+        yield _blocking(
+            "ledger",
+            f"role {table.role} may not make table {NAME}",
+            statement("GRANT USAGE, CREATE ON SCHEMA {} TO {}", _SCHEMA, role),
+        )
+    elif table.columns != _COLUMNS or tuple(table.key) != _KEY:
+        yield _of_another_shape(table)
+    else:
+        yield from _rights(table, role)
+
+
+def creation(table: LedgerTable) -> str:
+    """The statement that makes what is missing, for the role whoever runs it; or nothing."""
+    columns = [
+        sql.SQL("{} {} NOT NULL").format(sql.Identifier(name), sql.SQL(type))
+        for name, type in _COLUMNS.items()
+    ]
+    key = sql.SQL(", ").join(map(sql.Identifier, _KEY))
+    # most of a page is left free: each row is written again and again, and nothing else is
+    body = sql.SQL("({}, PRIMARY KEY ({})) WITH (fillfactor = 50)").format(
+        sql.SQL(", ").join(columns), key
+    )
+    if table.schema_owner is None:
+        return statement(
+            "CREATE SCHEMA {} AUTHORIZATION {} CREATE TABLE {} {}",
+            _SCHEMA,
+            sql.Identifier(table.role),
+            TABLE,
+            body,
+        )
+    return "" if table.owner is not None else statement("CREATE TABLE {} {}", TABLE, body)
+
+
+def _rights(table: LedgerTable, role: sql.Identifier) -> Iterator[Finding]:
+    if not table.schema_usable:
+        yield _blocking(
+            "schema_usage",
+            f"role {table.role} may not use schema {OWN_SCHEMA}",
+            statement("GRANT USAGE ON SCHEMA {} TO {}", _SCHEMA, role),
+        )
+    if table.lacking:
+        rights = ", ".join(table.lacking)
+        yield _blocking(
+            "ledger_rights",
+            f"role {table.role} lacks {rights} on {NAME}",
+            statement(f"GRANT {rights} ON {{}} TO {{}}", TABLE, role),
+        )
+    if table.schema_usable and not table.lacking:
+        yield Finding("ledger", "ok", f"operators note in {NAME} how far they have come")
+
+
+def _of_another_shape(table: LedgerTable) -> Finding:
+    there = table.columns or {}
+    lacks = [f"{n} {type}" for n, type in _COLUMNS.items() if there.get(n) != type]
+    more = [f"{n} {type}" for n, type in there.items() if _COLUMNS.get(n) != type]
+    differs = [f"lacks {', '.join(lacks)}"] if lacks else []
+    differs += [f"has {', '.join(more)}"] if more else []
+    if not differs:
+        differs = [f"has no primary key of {', '.join(_KEY)}"]
+    return Finding(
+        "ledger_shape",
+        "blocking",
+        f"table {NAME} is of another version of eventscope: it {' and '.join(differs)}",
+        "its operators would not understand each other",
+        statement("ALTER TABLE {} RENAME TO {}", TABLE, sql.Identifier("offsets_before")),
+        "if no such version runs here any more; operators then go on from where the queue file"
+        " says that they stand",
+    )
+
+
+def _blocking(check: str, found: str, cure: str) -> Finding:
+    return Finding(
+        check,
+        "blocking",
+        found,
+        "operators note there how far they have come, in one transaction with what they write",
+        cure,
+        "as a superuser, or as its owner; or set exactly_once = false, after which a crash may"
+        " apply an event twice",
+    )
