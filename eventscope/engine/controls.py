@@ -138,7 +138,9 @@ class Controls:
         if runner is not None and runner.operator.kind != "query":
             raise CommandRefused(f"{record.name} is a handler: only a query's target can be filled")
         under_way = await self._queue.backfill(record.name)
-        backfill = replace(under_way, rate=rate) if under_way else Backfill(record.name, by, rate=rate)
+        backfill = (
+            replace(under_way, rate=rate) if under_way else Backfill(record.name, by, rate=rate)
+        )
         await self._queue.save_backfill(backfill)
         if runner is not None:
             await runner.look_for_backfill()

@@ -6,28 +6,35 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
 
-from eventscope.app import EventScope, HandlerOperator, Operator
-from eventscope.engine.commands import Command, CommandRefused, Pause, Resume, Retry
+from eventscope.app import EventScope, Operator, QueryOperator
+from eventscope.engine.commands import Command
+from eventscope.engine.controls import Controls
 from eventscope.engine.loop_watch import watch_loop
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot, StreamSnapshot
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
+from eventscope.operators.failure import Reports
 from eventscope.operators.failures import error_logger
 from eventscope.operators.handler import HandlerEffect
+from eventscope.operators.ledger import Ledger
+from eventscope.operators.letters import Letters
 from eventscope.operators.query import QueryEffect
 from eventscope.operators.runner import Runner
+from eventscope.operators.session import Session
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.assembly import Batch, Row
-from eventscope.replication.connection import Unreachable, conninfo, server_label
+from eventscope.replication.connection import SystemIdentity, Unreachable, conninfo, server_label
+from eventscope.replication.ledger import ledgered
 from eventscope.settings import Settings, SettingsError
 
 _log = structlog.get_logger("eventscope.engine")

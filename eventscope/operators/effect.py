@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from eventscope.queue.base import Place
-from eventscope.queue.event import QueuedEvent
+from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import DeadLetter
 
 Passed = Callable[[QueuedEvent, int], bool]

@@ -12,8 +12,9 @@ import structlog
 from psycopg import IsolationLevel, sql
 
 from eventscope.event import Lsn
-from eventscope.operators.offsets import START, Offset, Place
+from eventscope.operators.offsets import START, Offset
 from eventscope.operators.session import connect_to_write
+from eventscope.queue.event import Place
 from eventscope.replication import catalog
 from eventscope.replication.connection import (
     Connection,

@@ -8,7 +8,6 @@ claimed: an instance that was suspended while another one took over cannot write
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -16,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from eventscope.event import Lsn
+from eventscope.queue.event import Place
 from eventscope.replication.connection import Connection, SourceError
 from eventscope.replication.ledger import NAME, TABLE
 
@@ -30,16 +30,6 @@ _LOOK: Final = sql.SQL(
 ).format(TABLE)
 
 Cursor = psycopg.AsyncCursor[Any]
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class Place:
-    """An event's place in the order of all: the last one that has been applied."""
-
-    end_lsn: Lsn
-    """The end of its transaction."""
-    index: int
-    """Which event of the transaction, from 0."""
 
 
 START: Final = Place(Lsn(0), -1)

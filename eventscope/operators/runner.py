@@ -16,11 +16,11 @@ from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
 from eventscope.operators.failure import Failure, Reports
 from eventscope.operators.letters import Letters
-from eventscope.operators.offsets import START, Fenced, Moved, place_of
+from eventscope.operators.offsets import START, Fenced, Moved
 from eventscope.operators.session import ConnectionLost
 from eventscope.operators.state import OperatorState
-from eventscope.queue.base import Place, Queue, QueueError
-from eventscope.queue.event import QueuedEvent
+from eventscope.queue.base import Queue, QueueError
+from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import DeadLetter, OperatorRecord
 from eventscope.replication.assembly import Counts
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
@@ -223,8 +223,10 @@ class Runner:
             head = events[0]
             if not await self._turn_of(head):
                 return False
-            work = partial(self._jump_over, head) if head.seq == self.record.skip else (
-                partial(self._applied_to, events)
+            work = (
+                partial(self._jump_over, head)
+                if head.seq == self.record.skip
+                else (partial(self._applied_to, events))
             )
             if not await self._attempt(work, partial(self._note_failure, head)):
                 return False
@@ -312,7 +314,7 @@ class Runner:
 
     async def _jump_over(self, head: QueuedEvent) -> None:
         """Pass an event over that was given up."""
-        await self._effect.jump(place_of(head))
+        await self._effect.jump(head.place)
         self._position = head.seq
         self.depth -= 1
         await self._note(skip=None, **_NO_FAILURE)

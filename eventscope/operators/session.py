@@ -10,7 +10,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from eventscope.operators.fence import Fence
-from eventscope.operators.offsets import Offset, Place
+from eventscope.operators.offsets import Offset
+from eventscope.queue.event import Place
 from eventscope.replication.connection import Connection, Unreachable, connect, one_line
 from eventscope.replication.doctor.server import recovery
 

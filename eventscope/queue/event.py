@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from eventscope.event import Event
+from eventscope.event import Event, Lsn
 from eventscope.replication.relations import Relation, Transaction, event_of
+
+
+class Place(NamedTuple):
+    """Where in the stream an event is, which is the same in every queue."""
+
+    end_lsn: Lsn
+    """The end of its transaction."""
+    index: int
+    """Its number in it, from 0."""
 
 
 class QueuedEvent(NamedTuple):
@@ -15,6 +24,11 @@ class QueuedEvent(NamedTuple):
     relation: Relation
     message: bytes
     transaction: Transaction
+
+    @property
+    def place(self) -> Place:
+        """Where in the stream it is."""
+        return Place(self.transaction.end_lsn, self.seq - self.transaction.first_seq)
 
     def event(self) -> Event:
         """Build the event."""

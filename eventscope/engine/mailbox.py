@@ -1,0 +1,66 @@
+"""Requests from other processes: taken from the queue, done, answered there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+import structlog
+
+from eventscope.engine.commands import Command, CommandRefused
+from eventscope.errors import EventScopeError
+from eventscope.queue.base import Queue
+from eventscope.queue.records import Request
+
+_log = structlog.get_logger("eventscope.engine")
+
+_INTERVAL: Final = 0.1
+"""Seconds between two looks."""
+
+Do = Callable[[Command, str], Awaitable[str]]
+"""Does a command for somebody; returns what was done."""
+
+_decode = msgspec.json.Decoder(Command).decode
+
+
+def encode(command: Command) -> str:
+    """Write a command as a request says it."""
+    return msgspec.json.encode(command).decode()
+
+
+class Mailbox:
+    """Does what is asked through the queue.
+
+    Args:
+        queue: where the requests are.
+        do: does them.
+    """
+
+    def __init__(self, queue: Queue, do: Do) -> None:
+        self._queue = queue
+        self._do = do
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            for request in await self._queue.requests():
+                await self._serve(request)
+            await asyncio.sleep(_INTERVAL)
+
+    async def _serve(self, request: Request) -> None:
+        refused = True
+        try:
+            answer = await self._do(_decode(request.command), request.asked_by)
+            refused = False
+        except CommandRefused as refusal:
+            answer = str(refusal)
+        except msgspec.MsgspecError as error:
+            answer = f"this eventscope does not know the command: {error}"
+        except EventScopeError as error:
+            answer = str(error)
+        except Exception as error:  # whoever asks must not end what runs here
+            answer = f"{type(error).__name__}: {error}"
+            _log.error("a request failed", command=request.command, error=answer)
+        await self._queue.answer(request.id, answer, refused)

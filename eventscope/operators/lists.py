@@ -1,0 +1,74 @@
+"""Handlers that are called with lists of events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eventscope.app import HandlerOperator
+from eventscope.operators.calling import Caller
+from eventscope.operators.effect import Passed
+from eventscope.operators.handler import Mark
+from eventscope.operators.session import Session
+from eventscope.queue.event import Place, QueuedEvent
+from eventscope.queue.records import DeadLetter
+
+
+class ListEffect:
+    """Calls a handler with up to ``batch`` events at once, in order.
+
+    The events of a list that has failed come one by one, so that it is known which one fails.
+
+    Args:
+        operator: the handler.
+        session: for its transactions; None if it takes none.
+        mark: is told of the first event of each list before the handler is.
+    """
+
+    def __init__(self, operator: HandlerOperator, session: Session | None, mark: Mark) -> None:
+        self._call = Caller(operator)
+        self._size = operator.batch or 1
+        self._session = session
+        self._mark = mark
+        self._singly_to = 0
+
+    async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
+        """Call the handler with one list after the other."""
+        start = 0
+        try:
+            while start < len(events):
+                size = 1 if events[start].seq <= self._singly_to else self._size
+                part = events[start : start + size]
+                self._mark(part[0].seq)
+                try:
+                    await self._apply(part, part[-1].place)
+                except Exception:
+                    self._singly_to = max(self._singly_to, part[-1].seq)
+                    raise
+                start += len(part)
+                if passed(part[-1], len(part)):
+                    break
+        finally:
+            self._mark(0)
+
+    async def redo(self, letter: DeadLetter) -> None:
+        """Call the handler with an event that was given up."""
+        await self._apply([letter.event], None)
+
+    async def jump(self, place: Place) -> None:
+        """Stand elsewhere in the ledger."""
+        if self._session is not None:
+            await self._session.jump(place)
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _apply(self, events: Sequence[QueuedEvent], to: Place | None) -> None:
+        heard = [queued.event() for queued in events]
+        if self._session is None:
+            await self._call(heard)
+            return
+        after = {queued.transaction.xid for queued in events}
+        async with self._session.transaction(after, to) as tx:
+            await self._call(heard, tx=tx)

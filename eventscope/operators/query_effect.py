@@ -1,0 +1,106 @@
+"""A query operator at work: batches in one transaction each, and what fails in them set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import psycopg
+
+from eventscope.app import QueryOperator
+from eventscope.operators.dirty import Dirty
+from eventscope.operators.effect import Passed
+from eventscope.operators.failure import Reports
+from eventscope.operators.letters import Letters
+from eventscope.operators.query import Recomputation
+from eventscope.operators.session import Session
+from eventscope.operators.sqlstates import TRANSIENT_ATTEMPTS, is_general, is_transient
+from eventscope.queue.event import Place, QueuedEvent
+from eventscope.queue.records import DeadLetter
+
+
+class QueryEffect:
+    """Brings up to date what events make dirty, all of a batch in one transaction.
+
+    If an id fails, the others are brought up to date without it in one transaction, and it
+    becomes a letter that is tried again by itself.
+
+    Args:
+        operator: the query.
+        session: with raw cursors; its transactions move the operator in the ledger.
+        letters: of the ids that fail.
+        reports: describes failures.
+    """
+
+    def __init__(
+        self, operator: QueryOperator, session: Session, letters: Letters, reports: Reports
+    ) -> None:
+        self._operator = operator
+        self._session = session
+        self._letters = letters
+        self._reports = reports
+        self._work = Recomputation(operator)
+
+    async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
+        """Bring every row that these events may have changed up to date."""
+        after = {queued.transaction.xid for queued in events}
+        await self._bring_up_to_date(self._work.mark(events), after, events[-1].place)
+        passed(events[-1], len(events))
+
+    async def redo(self, letter: DeadLetter) -> None:
+        """Bring the row of a letter up to date, or what its event makes dirty."""
+        event = letter.event
+        if letter.target is None:
+            dirty = self._work.mark([event])
+        else:
+            dirty = Dirty.again(self._operator, {letter.target: event})
+        await self._at_once(dirty, {event.transaction.xid}, None)
+
+    async def refill(self, dirty: Dirty) -> int:
+        """Bring ids up to date that no event has marked; returns how many of them failed."""
+        return await self._bring_up_to_date(dirty, (), None)
+
+    async def jump(self, place: Place) -> None:
+        """Stand elsewhere in the ledger."""
+        await self._session.jump(place)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._session.close()
+
+    async def _bring_up_to_date(
+        self, dirty: Dirty, after: Collection[int], to: Place | None
+    ) -> int:
+        """Returns how many ids have failed."""
+        try:
+            await self._at_once(dirty, after, to)
+        except psycopg.Error as error:
+            if is_general(error) or self._operator.on_failure == "halt":
+                raise
+            return await self._without_poison(dirty, after, to)
+        return 0
+
+    async def _at_once(self, dirty: Dirty, after: Collection[int], to: Place | None) -> None:
+        for left in reversed(range(TRANSIENT_ATTEMPTS)):
+            try:
+                async with self._session.transaction(after, to, pipelined=True) as connection:
+                    await self._work.recompute(connection, dirty)
+            except psycopg.Error as error:
+                if not left or not is_transient(error):
+                    raise
+            else:
+                await self._letters.healed(dirty.ids)
+                return
+
+    async def _without_poison(
+        self, dirty: Dirty, after: Collection[int], to: Place | None
+    ) -> int:
+        async with self._session.transaction(after, to) as connection:
+            poison = await self._work.isolate(connection, dirty)
+            # kept before the commit, after which nobody would know of them any more
+            for one in poison:
+                await self._letters.failed(
+                    one.target, one.event, self._reports.failure(one.error)
+                )
+        failed = {one.target for one in poison}
+        await self._letters.healed(id_ for id_ in dirty.ids if id_ not in failed)
+        return len(poison)
