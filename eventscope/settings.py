@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     """Size of the queue file beyond which history is given up earlier."""
     acknowledge: Literal["stored"] = "stored"
     """When the server may forget a change: as soon as it is safe in the queue file."""
+    exactly_once: bool = True
+    """Whether operators note in the database how far they have come, in schema ``eventscope``
+    and in one transaction with what they write. Without it a crash may apply an event twice."""
     operator_queue_min_restart_time: Annotated[int, Field(ge=0)] = 500
     """Wait after the first failure of an operator."""
     operator_queue_backoff_multiplicator: Annotated[float, Field(ge=1)] = 2.0

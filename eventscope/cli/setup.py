@@ -21,7 +21,7 @@ from eventscope.cli import options as shared
 @shared.dry_run_option
 @shared.settings_options
 def command(app: str, dry_run: bool, **given: Any) -> int:
-    """Make what APP needs in its database: publication, slot, replica identities.
+    """Make what APP needs in its database: publication, slot, ledger, replica identities.
 
     What is there already stays as it is. With --dry-run somebody else can do it:
     eventscope setup APP --dry-run | psql.

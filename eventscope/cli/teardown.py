@@ -18,7 +18,7 @@ from eventscope.cli import options as shared
 @shared.dry_run_option
 @shared.settings_options
 def command(app: str, yes: bool, force: bool, dry_run: bool, **given: Any) -> int:
-    """Drop the slot and the publication of APP; what is committed from then on is not seen.
+    """Drop slot, publication and ledger of APP; what is committed from then on is not seen.
 
     The queue file stays, and so does a REPLICA IDENTITY: nobody knows who has set it.
 

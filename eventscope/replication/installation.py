@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from eventscope.app import EventScope
-from eventscope.replication import catalog, provision, publishing
+from eventscope.replication import catalog, ledger, provision, publishing
 from eventscope.replication.connection import Connection, SourceError, connect, conninfo
 from eventscope.replication.doctor.connection import may_not_replicate
 from eventscope.replication.doctor.identity import needs
@@ -31,7 +31,7 @@ _PATIENCE: Final = 1.0
 
 
 async def plan_setup(app: EventScope, settings: Settings) -> Plan:
-    """Find out what is missing: replica identities, publication, slot, in this order.
+    """Find out what is missing: ledger, replica identities, publication, slot, in this order.
 
     Raises:
         SourceError: the source cannot be reached, or cannot be set up; with the cure.
@@ -58,6 +58,7 @@ async def plan_teardown(app: EventScope, settings: Settings, *, force: bool) -> 
         return [
             await _slot_to_drop(connection, settings),
             _publication_to_drop(settings.publication, there, followed, force=force),
+            *await _ledger_to_drop(connection, settings.slot_name),
             *_identities_to_leave(app, followed),
         ]
 
@@ -144,6 +145,26 @@ def _publication_to_drop(
     return Step(
         f"dropped publication {name}", statement("DROP PUBLICATION {}", sql.Identifier(name))
     )
+
+
+async def _ledger_to_drop(connection: Connection, slot: str) -> list[Step]:
+    table = await ledger.look_up(connection)
+    if table.owner is None:
+        return []
+    if not table.schema_usable or table.lacking:
+        return [Step(f"left table {ledger.NAME}, which belongs to {table.owner}")]
+    slots = await ledger.slots(connection)
+    if table.owned and slots <= {slot}:
+        return [Step(f"dropped table {ledger.NAME}", ledger.end(table))]
+    whose = f"has rows of {', '.join(sorted(slots - {slot}))}" if table.owned else ""
+    return [
+        *(
+            [Step(f"deleted the rows of {slot} from {ledger.NAME}", ledger.removal(slot))]
+            if slot in slots
+            else []
+        ),
+        Step(f"left table {ledger.NAME}, which {whose or f'belongs to {table.owner}'}"),
+    ]
 
 
 def _identities_to_leave(app: EventScope, followed: Iterable[Table]) -> Iterator[Step]:

@@ -32,6 +32,7 @@ _COLUMNS: Final = {
     "epoch": "bigint",
     "updated_at": "timestamp with time zone",
 }
+_SHAPE: Final = "ledger_shape"
 _KEY: Final = ("slot", "operator")
 _RIGHTS: Final[tuple[Right, ...]] = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
@@ -45,7 +46,10 @@ SELECT current_user, current_database(), has_database_privilege(current_database
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
     ARRAY(SELECT attname::text FROM pg_index JOIN pg_attribute
         ON attrelid = indrelid AND attnum = ANY (indkey::int[])
-        WHERE indrelid = c.oid AND indisprimary ORDER BY array_position(indkey::int[], attnum::int))
+        WHERE indrelid = c.oid AND indisprimary
+        ORDER BY array_position(indkey::int[], attnum::int)),
+    NOT EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass
+        AND refobjid = n.oid AND (classid, objid) <> ('pg_class'::regclass, c.oid))
 FROM (VALUES (%s, 'offsets')) AS ours(schema, name)
 LEFT JOIN pg_namespace n ON nspname = ours.schema
 LEFT JOIN pg_class c ON relnamespace = n.oid AND relname = ours.name
@@ -72,6 +76,8 @@ class LedgerTable:
     """Types by name."""
     key: list[str]
     """The columns of the primary key, in order."""
+    alone: bool
+    """Whether there is nothing else in the schema."""
 
     @property
     def lacking(self) -> list[Right]:
@@ -88,6 +94,12 @@ async def look_up(connection: Connection) -> LedgerTable:
     """Ask the server for the table."""
     [row] = await (await connection.execute(_LOOK, (list(_RIGHTS), OWN_SCHEMA))).fetchall()
     return LedgerTable(*row)
+
+
+async def slots(connection: Connection) -> set[str]:
+    """The slots whose operators have rows in the table, which must be there."""
+    cursor = await connection.execute(sql.SQL("SELECT DISTINCT slot FROM {}").format(TABLE))
+    return {slot for (slot,) in await cursor.fetchall()}
 
 
 def examine(table: LedgerTable) -> Iterator[Finding]:
@@ -118,6 +130,22 @@ def examine(table: LedgerTable) -> Iterator[Finding]:
         yield from _rights(table, role)
 
 
+def is_grantable(finding: Finding) -> bool:
+    """Whether a finding's statement takes nothing from anybody, so that it can just be run."""
+    return finding.check != _SHAPE
+
+
+def switched_off() -> Finding:
+    """The finding for operators that note nothing in the database."""
+    return Finding(
+        "ledger",
+        "note",
+        "exactly_once is off",
+        "after a crash a handler may be given an event again whose transaction was committed",
+        mend="set exactly_once = true",
+    )
+
+
 def creation(table: LedgerTable) -> str:
     """The statement that makes what is missing, for the role whoever runs it; or nothing."""
     columns = [
@@ -138,6 +166,17 @@ def creation(table: LedgerTable) -> str:
             body,
         )
     return "" if table.owner is not None else statement("CREATE TABLE {} {}", TABLE, body)
+
+
+def removal(slot: str) -> str:
+    """The statement that deletes a slot's rows."""
+    return statement("DELETE FROM {} WHERE slot = {}", TABLE, sql.Literal(slot))
+
+
+def end(table: LedgerTable) -> str:
+    """The statements that drop the table, and the schema if that was all in it."""
+    drop = statement("DROP TABLE {}", TABLE)
+    return f"{drop} {statement('DROP SCHEMA {}', _SCHEMA)}" if table.alone else drop
 
 
 def _rights(table: LedgerTable, role: sql.Identifier) -> Iterator[Finding]:
@@ -167,7 +206,7 @@ def _of_another_shape(table: LedgerTable) -> Finding:
     if not differs:
         differs = [f"has no primary key of {', '.join(_KEY)}"]
     return Finding(
-        "ledger_shape",
+        _SHAPE,
         "blocking",
         f"table {NAME} is of another version of eventscope: it {' and '.join(differs)}",
         "its operators would not understand each other",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import psycopg
 import structlog
@@ -15,7 +16,7 @@ from psycopg import sql
 
 from eventscope.app import EventScope
 from eventscope.event import Lsn
-from eventscope.replication import catalog, publishing
+from eventscope.replication import catalog, ledger, publishing
 from eventscope.replication.catalog import Slot
 from eventscope.replication.connection import Connection, SourceError, one_line
 from eventscope.replication.doctor import identity, publication, server, tables
@@ -26,6 +27,14 @@ from eventscope.replication.tables import Table, look_up, named
 from eventscope.settings import Settings
 
 _log = structlog.get_logger("eventscope.provision")
+
+_MADE_BY_ANOTHER: Final = (
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.UniqueViolation,
+)
+"""What a server says when another instance was making the same thing, and was faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class Step:
     """The statement that does it; empty if nothing is to be done."""
     replicates: bool = False
     """Whether the role must be one that may replicate."""
+    denied: str = ""
+    """Why this role cannot do it, and what then; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,7 @@ async def plan(connection: Connection, app: EventScope, settings: Settings) -> P
     refuse(publication.needed(app, followed, planned))
     return Plan(
         steps=(
+            *(await _ledger_steps(connection, app, settings)),
             *(_identity_steps(app, followed, planned) if full else ()),
             *_publication_steps(name, app.entities, found, there, version),
         ),
@@ -97,6 +109,17 @@ async def prepare(
     Raises:
         SourceError: it cannot be done; naming the cause and the cure.
     """
+    try:
+        return await _prepare(connection, app, settings)
+    except SourceError as error:
+        if not isinstance(error.__cause__, _MADE_BY_ANOTHER):
+            raise
+        return await _prepare(connection, app, settings)
+
+
+async def _prepare(
+    connection: Connection, app: EventScope, settings: Settings
+) -> tuple[Finding, ...]:
     found = await plan(connection, app, settings)
     for step in found.steps:
         await run(connection, step)
@@ -109,6 +132,8 @@ async def run(connection: Connection, step: Step) -> None:
     """Do a step; raises SourceError naming who can."""
     if not step.sql:
         return
+    if step.denied:
+        raise SourceError(step.denied)
     try:
         await connection.execute(step.sql.encode())
     except psycopg.Error as error:
@@ -124,6 +149,19 @@ async def ensure_publication(connection: Connection, name: str, entities: Sequen
     version = connection.info.server_version
     for step in _publication_steps(name, entities, found, there, version):
         await run(connection, step)
+
+
+async def _ledger_steps(connection: Connection, app: EventScope, settings: Settings) -> list[Step]:
+    if not (settings.exactly_once and ledger.ledgered(app)):
+        return []
+    table = await ledger.look_up(connection)
+    blocking = [f for f in ledger.examine(table) if f.severity == "blocking"]
+    refuse(finding for finding in blocking if not ledger.is_grantable(finding))
+    if blocking:
+        return [Step(finding.found, finding.sql, denied=finding.line) for finding in blocking]
+    missing = ledger.creation(table)
+    told = f"made table {ledger.NAME}" if missing else f"table {ledger.NAME} is there"
+    return [Step(told, missing)]
 
 
 def _identity_steps(

@@ -105,6 +105,7 @@ def test_a_role_that_owns_its_tables_sets_up_runs_and_tears_down(
     assert (made.returncode, made.stdout.splitlines()) == (
         0,
         [
+            "made table eventscope.offsets",
             "set REPLICA IDENTITY FULL on comments",
             "made publication events of posts, comments",
             f"made slot {slot}",
@@ -120,6 +121,7 @@ def test_a_role_that_owns_its_tables_sets_up_runs_and_tears_down(
         [
             f"dropped slot {slot}",
             "dropped publication events",
+            "dropped table eventscope.offsets",
             "left REPLICA IDENTITY FULL on comments: nobody knows who set it",
         ],
     )
@@ -135,7 +137,11 @@ def test_what_is_there_stays_as_it_is_and_is_told(
     again = command("setup", "--replica-identity", "full")
     assert (again.returncode, again.stdout.splitlines()) == (
         0,
-        ["publication events is there", f"slot {slot} is there"],
+        [
+            "table eventscope.offsets is there",
+            "publication events is there",
+            f"slot {slot} is there",
+        ],
     )
     assert command("teardown", "--yes").returncode == 0
     gone = command("teardown", "--yes")
@@ -161,9 +167,10 @@ def test_a_dry_run_changes_nothing_and_prints_what_somebody_else_can_run(
     assert dry.returncode == 0
     assert (slots(database), published(database)) == ([], [])
     statements = dry.stdout.splitlines()
-    assert statements[0] == 'ALTER TABLE "public"."comments" REPLICA IDENTITY FULL;'
-    assert statements[1].startswith('CREATE PUBLICATION "events" FOR TABLE "public"."posts", ')
-    assert statements[2] == f"SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput');"
+    assert statements[0].startswith('CREATE SCHEMA "eventscope" AUTHORIZATION "Plain Jane ')
+    assert statements[1] == 'ALTER TABLE "public"."comments" REPLICA IDENTITY FULL;'
+    assert statements[2].startswith('CREATE PUBLICATION "events" FOR TABLE "public"."posts", ')
+    assert statements[3] == f"SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput');"
     with psycopg.connect(database, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
@@ -174,7 +181,11 @@ def test_a_dry_run_changes_nothing_and_prints_what_somebody_else_can_run(
     dry = command("teardown", "--dry-run")
     assert (dry.returncode, dry.stdout.splitlines()) == (
         0,
-        [f"SELECT pg_drop_replication_slot('{slot}');", 'DROP PUBLICATION "events";'],
+        [
+            f"SELECT pg_drop_replication_slot('{slot}');",
+            'DROP PUBLICATION "events";',
+            'DROP TABLE "eventscope"."offsets"; DROP SCHEMA "eventscope";',
+        ],
     )
     assert slots(database) == [slot]
 
@@ -193,13 +204,18 @@ def test_a_ready_made_publication_of_somebody_else_is_used_and_left(
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("alter publication events add table comments")
     made = command("setup", url=owner)
-    assert made.stdout.splitlines() == ["publication events is there", f"made slot {slot}"]
+    assert made.stdout.splitlines() == [
+        "table eventscope.offsets is there",
+        "publication events is there",
+        f"made slot {slot}",
+    ]
     write(owner)
     assert command("run", "--until", "caught-up", url=owner).returncode == 0
     gone = command("teardown", "--yes", url=owner)
     assert gone.stdout.splitlines() == [
         f"dropped slot {slot}",
         "left publication events, which belongs to postgres",
+        "dropped table eventscope.offsets",
     ]
     assert published(database) == ["comments", "posts"]
 

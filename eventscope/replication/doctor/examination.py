@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from eventscope.app import EventScope
 from eventscope.event import Lsn
-from eventscope.replication import catalog, publishing
+from eventscope.replication import catalog, ledger, publishing
 from eventscope.replication.connection import (
     Connection,
     SystemIdentity,
@@ -111,6 +111,8 @@ class _Examiner:
             groups["role"] = await _attempt("role", self._role(source))
             groups["tables"] = await _attempt("tables", self._tables(source))
             groups["publication"] = await _attempt("publication", self._publication(source))
+            if ledger.ledgered(source.app):
+                groups["ledger"] = await _attempt("ledger", self._ledger())
         place = reached(self._identity) if self._identity is not None else None
         at_slot = slot.examine(self._connection, self._settings, self._slot, place)
         groups["slot"] = await _attempt("slot", at_slot)
@@ -178,6 +180,11 @@ class _Examiner:
                 may=source.role.may_create,
             )
         ]
+
+    async def _ledger(self) -> list[Finding]:
+        if not self._settings.exactly_once:
+            return [ledger.switched_off()]
+        return list(ledger.examine(await ledger.look_up(self._connection)))
 
 
 async def _attempt(part: str, findings: Awaitable[list[Finding]]) -> list[Finding]:

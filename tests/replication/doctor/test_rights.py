@@ -67,7 +67,8 @@ async def test_a_delete_that_the_sql_does_not_show_is_needed_too(
     await mend(lacking, database)
     assert (await examined(counting_comments(), settings)).all("target_rights") == []
     assert (await examined(counting_comments(delete_with=[]), settings)).troubles() == [
-        "publication"
+        "publication",
+        "ledger",
     ]
 
 
