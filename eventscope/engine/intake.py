@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from eventscope import failpoints
+from eventscope.engine.applied import Applied
 from eventscope.engine.source import Attached, SourceDatabase
 from eventscope.event import Lsn
 from eventscope.queue.base import Queue
@@ -50,6 +51,7 @@ class Intake:
         attached: the connection, and where to begin.
         on_append: called with each batch when it is durable.
         attended: whether a user interface shares the interpreter.
+        applied: holds the slot back until everything is; None if what is stored is safe.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Intake:
         prefixes: frozenset[str],
         outdated: frozenset[Subject],
         attended: bool,
+        applied: Applied | None = None,
     ) -> None:
         self.sent = attached.confirmed
         """What the server was told it may forget."""
@@ -73,6 +76,7 @@ class Intake:
         self._attached = attached
         self._on_append = on_append
         self._attended = attended
+        self._applied = applied
         self._assembler = Assembler(
             next_seq=queue.last_seq + 1,
             stored=attached.checkpoint.stored,
@@ -190,13 +194,16 @@ class Intake:
     async def _advance(self, stream: Stream) -> None:
         """Acknowledge what is safe, also WAL that holds nothing for us."""
         now = time.monotonic()
-        passed = self.passed
-        if passed > self._stored and (
+        passed, applied = self.passed, self._applied
+        is_free = applied is None or applied.everything
+        if (is_free and passed > self._stored) and (
             stream.reply_requested or now - self._advanced_at >= _IDLE_ADVANCE
         ):
             await self._queue.acknowledge(passed)
             self._advanced_at = now
         safe = self._stored if self._assembler.awaited is None else self.sent
+        if applied is not None and not is_free:
+            safe = max(self.sent, min(safe, applied.lsn))
         due = stream.reply_requested or now - self._sent_at >= FEEDBACK
         if safe > self.sent or due:
             self._acknowledge(stream, safe, ask=due and not stream.reply_requested)

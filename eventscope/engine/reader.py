@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from eventscope.app import EventScope
+from eventscope.engine.applied import Applied
 from eventscope.engine.intake import Intake, Outdated
 from eventscope.engine.publication_watch import PublicationWatch
 from eventscope.engine.snapshot import StreamState
@@ -42,6 +43,7 @@ class Reader:
         on_append: called with each batch when it is durable.
         on_hold: called when the slot has become ours, before anything is read.
         attended: whether a user interface shares the interpreter.
+        applied: holds the slot back until everything is; None if what is stored is safe.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Reader:
         *,
         on_hold: Callable[[SystemIdentity], Awaitable[None]],
         attended: bool,
+        applied: Applied | None = None,
     ) -> None:
         self.state: StreamState = "connecting"
         self.detail = ""
@@ -64,6 +67,7 @@ class Reader:
         self._on_append = on_append
         self._on_hold = on_hold
         self._attended = attended
+        self._applied = applied
         self._source = SourceDatabase(app, settings, self._waits_for)
         self._watch = PublicationWatch(self._source.publication, app, settings)
         self._attached: Attached | None = None
@@ -174,6 +178,7 @@ class Reader:
             prefixes=self._prefixes,
             outdated=self._outdated,
             attended=self._attended,
+            applied=self._applied,
         )
         self._outdated = frozenset()
         try:

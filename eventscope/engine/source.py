@@ -16,7 +16,7 @@ import structlog
 from eventscope.app import EventScope
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, Queue
-from eventscope.replication import catalog, history, pgoutput, provision, publishing, tables
+from eventscope.replication import hops, catalog, history, pgoutput, provision, publishing, tables
 from eventscope.replication.connection import (
     Connection,
     SlotInUse,
@@ -50,7 +50,7 @@ _NO_LONG_WAIT: Final = "SET lock_timeout = '1s'"
 
 _FLUSH: Final = (
     "SELECT set_config('synchronous_commit', 'local', true),"
-    " pg_logical_emit_message(true, 'eventscope', '')"
+    f" pg_logical_emit_message(true, '{hops.PREFIX}', '')"
 )
 """A commit that waits for the disk takes those with it that did not."""
 

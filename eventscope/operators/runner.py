@@ -103,6 +103,13 @@ class Runner:
         return self.depth == 0 and self._phase == "idle" and self.letters.next_retry is None
 
     @property
+    def done(self) -> int:
+        """The last event that it is done with."""
+        if self.settled:
+            return self._queue.last_seq
+        return self._position if self.record.resume_at is None else self.record.resume_at
+
+    @property
     def next_retry(self) -> float | None:
         """When the next attempt at anything is due, while it waits for that alone."""
         return self.record.next_retry or self.letters.next_retry

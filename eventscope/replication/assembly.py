@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from eventscope.event import Lsn
-from eventscope.replication import pgoutput
+from eventscope.replication import hops, pgoutput
 from eventscope.replication.pgoutput import Begin, ProtocolError, Subject
 from eventscope.replication.relations import Transaction
 
-OWN_PREFIX: Final = "eventscope"
 """The prefix of logical messages that are our own, and no events."""
 
 Row = tuple[int, int, bytes]
@@ -82,6 +81,7 @@ class Assembler:
         self._begin: Begin | None = None
         self._skipping = False
         self._first_seq = next_seq
+        self._hops = 0
         self._counts: Counts = {}
         self.awaited = again
         """The transaction that must come again first, until it has."""
@@ -130,13 +130,15 @@ class Assembler:
         self._begin = begin
         self._skipping = begin.commit_lsn < self._stored
         self._first_seq = self._seq
+        self._hops = 0
         self._counts = {}
 
     def _add_message(self, message: bytes) -> None:
         """Take a logical message: part of a transaction, or one on its own."""
         said = pgoutput.parse_message(message)
         alone = self._begin is None
-        if said.prefix == OWN_PREFIX:
+        if said.prefix == hops.PREFIX:
+            self._hops = max(self._hops, hops.read(said.content))
             return
         if alone:
             if said.transactional:
@@ -183,6 +185,7 @@ class Assembler:
                 commit_lsn=begin.commit_lsn,
                 xid=begin.xid,
                 committed_at=begin.committed_at,
+                hops=self._hops,
             )
         )
         for counted, count in self._counts.items():

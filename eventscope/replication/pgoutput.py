@@ -229,6 +229,13 @@ def subject(description: bytes) -> Subject:
     return row_relation(description)
 
 
+def logical_message(prefix: str, content: str) -> bytes:
+    """Write a logical message that nobody has sent."""
+    said = content.encode()
+    head = struct.pack(">BBq", MESSAGE, True, 0)
+    return head + prefix.encode() + b"\0" + struct.pack(">I", len(said)) + said
+
+
 def describing(prefix: str) -> bytes:
     """Describe the logical messages of a prefix, as a Relation message does a table's rows."""
     return bytes([MESSAGE]) + prefix.encode()

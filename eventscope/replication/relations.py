@@ -122,6 +122,8 @@ class Transaction(NamedTuple):
     xid: int
     committed_at: int
     """Microseconds since 2000-01-01 UTC."""
+    hops: int = 0
+    """How many operators lie between it and what was not written by one."""
 
 
 def event_of(relation: Relation, message: bytes, transaction: Transaction, index: int) -> Event:
