@@ -16,7 +16,7 @@ import structlog
 from eventscope.app import EventScope
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, Queue
-from eventscope.replication import hops, catalog, history, pgoutput, provision, publishing, tables
+from eventscope.replication import catalog, history, hops, pgoutput, provision, publishing, tables
 from eventscope.replication.connection import (
     Connection,
     SlotInUse,

@@ -82,7 +82,7 @@ class Backfilling:
             return
         began = time.monotonic()
         size = _AT_ONCE if progress.rate is None else max(1, min(_AT_ONCE, int(progress.rate)))
-        async with self._session.transaction(()) as connection:
+        async with self._session.transaction() as connection:
             if progress.total is None:
                 total = await self._count(connection)
                 progress = replace(progress, total=total, started_at=time.time())
@@ -93,9 +93,7 @@ class Backfilling:
             failed = await self._effect.refill(
                 Dirty.again(self._operator, dict.fromkeys(ids, event))
             )
-        progress = replace(
-            progress, done=progress.done + len(ids), failed=progress.failed + failed
-        )
+        progress = replace(progress, done=progress.done + len(ids), failed=progress.failed + failed)
         if len(ids) == size:
             progress = replace(progress, after=ids[-1])
         else:

@@ -88,5 +88,5 @@ class TransactionEffect:
         await self._session.close()
 
     async def _apply(self, queued: QueuedEvent, to: Place | None) -> None:
-        async with self._session.transaction((queued.transaction.xid,), to) as tx:
+        async with self._session.transaction([queued], to) as tx:
             await self._call(queued.event(), tx=tx)

@@ -69,6 +69,5 @@ class ListEffect:
         if self._session is None:
             await self._call(heard)
             return
-        after = {queued.transaction.xid for queued in events}
-        async with self._session.transaction(after, to) as tx:
+        async with self._session.transaction(events, to) as tx:
             await self._call(heard, tx=tx)

@@ -42,8 +42,7 @@ class QueryEffect:
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Bring every row that these events may have changed up to date."""
-        after = {queued.transaction.xid for queued in events}
-        await self._bring_up_to_date(self._work.mark(events), after, events[-1].place)
+        await self._bring_up_to_date(self._work.mark(events), events, events[-1].place)
         passed(events[-1], len(events))
 
     async def redo(self, letter: DeadLetter) -> None:
@@ -53,7 +52,7 @@ class QueryEffect:
             dirty = self._work.mark([event])
         else:
             dirty = Dirty.again(self._operator, {letter.target: event})
-        await self._at_once(dirty, {event.transaction.xid}, None)
+        await self._at_once(dirty, [event], None)
 
     async def refill(self, dirty: Dirty) -> int:
         """Bring ids up to date that no event has marked; returns how many of them failed."""
@@ -68,21 +67,23 @@ class QueryEffect:
         await self._session.close()
 
     async def _bring_up_to_date(
-        self, dirty: Dirty, after: Collection[int], to: Place | None
+        self, dirty: Dirty, events: Collection[QueuedEvent], to: Place | None
     ) -> int:
         """Returns how many ids have failed."""
         try:
-            await self._at_once(dirty, after, to)
+            await self._at_once(dirty, events, to)
         except psycopg.Error as error:
             if is_general(error) or self._operator.on_failure == "halt":
                 raise
-            return await self._without_poison(dirty, after, to)
+            return await self._without_poison(dirty, events, to)
         return 0
 
-    async def _at_once(self, dirty: Dirty, after: Collection[int], to: Place | None) -> None:
+    async def _at_once(
+        self, dirty: Dirty, events: Collection[QueuedEvent], to: Place | None
+    ) -> None:
         for left in reversed(range(TRANSIENT_ATTEMPTS)):
             try:
-                async with self._session.transaction(after, to, pipelined=True) as connection:
+                async with self._session.transaction(events, to, pipelined=True) as connection:
                     await self._work.recompute(connection, dirty)
             except psycopg.Error as error:
                 if not left or not is_transient(error):
@@ -92,15 +93,13 @@ class QueryEffect:
                 return
 
     async def _without_poison(
-        self, dirty: Dirty, after: Collection[int], to: Place | None
+        self, dirty: Dirty, events: Collection[QueuedEvent], to: Place | None
     ) -> int:
-        async with self._session.transaction(after, to) as connection:
+        async with self._session.transaction(events, to) as connection:
             poison = await self._work.isolate(connection, dirty)
             # kept before the commit, after which nobody would know of them any more
             for one in poison:
-                await self._letters.failed(
-                    one.target, one.event, self._reports.failure(one.error)
-                )
+                await self._letters.failed(one.target, one.event, self._reports.failure(one.error))
         failed = {one.target for one in poison}
         await self._letters.healed(id_ for id_ in dirty.ids if id_ not in failed)
         return len(poison)

@@ -11,9 +11,10 @@ from psycopg.pq import TransactionStatus
 
 from eventscope.operators.fence import Fence
 from eventscope.operators.offsets import Offset
-from eventscope.queue.event import Place
+from eventscope.queue.event import Place, QueuedEvent
 from eventscope.replication.connection import Connection, Unreachable, connect, one_line
 from eventscope.replication.doctor.server import recovery
+from eventscope.replication.hops import LIMIT, PREFIX, TELL, written
 
 # a commit that a crash of the server could still undo is not to be noted as done
 _ROLE_AND_DURABILITY: Final = """
@@ -30,20 +31,32 @@ class TransactionAborted(Exception):
     """A database error was caught inside a transaction that it had aborted."""
 
 
+class Circle(Exception):
+    """Operators follow each other without an end."""
+
+
 class Session:
     """One connection, and transactions on it that see what they follow.
 
     Args:
         conninfo: where to connect.
         on_wait: called with a transaction id that is not visible yet, with None when it is.
+        offset: where the operator stands in the ledger, which every transaction moves.
+        is_followed: whether some operator may follow what is written.
         options: further arguments of ``psycopg.AsyncConnection.connect``.
     """
 
     def __init__(
-        self, conninfo: str, on_wait: Callable[[int | None], None], **options: Any
+        self,
+        conninfo: str,
+        on_wait: Callable[[int | None], None],
+        offset: Offset | None = None,
+        *,
+        is_followed: bool = False,
+        **options: Any,
     ) -> None:
-        self.offset: Offset | None = None
-        """Where the operator stands in the ledger, which its transactions move."""
+        self._offset = offset
+        self._is_followed = is_followed
         self._conninfo = conninfo
         self._options = options
         self._fence = Fence(on_wait)
@@ -51,12 +64,16 @@ class Session:
 
     @asynccontextmanager
     async def transaction(
-        self, after: Collection[int], to: Place | None = None, *, pipelined: bool = False
+        self,
+        events: Collection[QueuedEvent] = (),
+        to: Place | None = None,
+        *,
+        pipelined: bool = False,
     ) -> AsyncIterator[Connection]:
-        """Run a transaction that sees the given committed transactions.
+        """Run a transaction that sees those which wrote the given events.
 
         Args:
-            after: their ids, 32 bits each; 0 stands for none.
+            events: what it is about.
             to: where the operator stands with its commit; None: where it does now.
             pipelined: do not wait for the outcome of each statement; failures come at the end.
 
@@ -64,14 +81,19 @@ class Session:
             ConnectionLost: the connection could not be opened or did not survive. Whether a
                 commit that was under way succeeded is not known then.
             Moved, Fenced: the ledger stands elsewhere, or is another instance's.
+            Circle: what operators write has come back to them too often.
             TransactionAborted: a failure inside was hidden, but the server has not forgotten it.
         """
+        hops = self._hops(events)
         connection = await self._opened()
         try:
-            for xid in filter(None, after):
+            for xid in {event.transaction.xid for event in events} - {0}:
                 await self._fence.wait(connection, xid)
             pipeline = connection.pipeline() if pipelined else nullcontext()
             async with pipeline, connection.transaction(), self._moving(connection, to):
+                if hops:
+                    cursor = psycopg.AsyncRawCursor(connection)
+                    await cursor.execute(TELL, (PREFIX, written(hops)))
                 yield connection
                 _check(connection)
         except psycopg.Error as error:
@@ -80,13 +102,13 @@ class Session:
             if connection.closed or connection.broken:
                 raise ConnectionLost(one_line(error)) from error
             raise
-        if self.offset is not None:
-            self.offset.confirm()
+        if self._offset is not None:
+            self._offset.confirm()
 
     async def jump(self, to: Place) -> None:
         """Have the operator stand elsewhere, without any effect; see ``transaction``."""
-        if self.offset is not None:
-            async with self.transaction((), to):
+        if self._offset is not None:
+            async with self.transaction(to=to):
                 pass
 
     async def close(self) -> None:
@@ -95,9 +117,18 @@ class Session:
             await self._connection.close()
             self._connection = None
 
+    def _hops(self, events: Collection[QueuedEvent]) -> int:
+        """What to tell of the hops of a transaction about events; 0 if nobody could follow it."""
+        if not self._is_followed:
+            return 0
+        hops = max((event.transaction.hops for event in events), default=0) + 1
+        if hops > LIMIT:
+            raise Circle(f"what it writes has come back to it through {LIMIT} operators: a circle")
+        return hops
+
     @asynccontextmanager
     async def _moving(self, connection: Connection, to: Place | None) -> AsyncIterator[None]:
-        offset = self.offset
+        offset = self._offset
         if offset is None:
             yield
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from eventscope.event import Lsn
 from eventscope.replication import hops, pgoutput
