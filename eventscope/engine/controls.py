@@ -6,7 +6,7 @@ that runs the operators.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,11 +40,18 @@ class Controls:
     Args:
         queue: where the records are.
         runners: of the operators that run here, by name.
+        forget: drops all that is kept of an operator; None where the database cannot be reached.
     """
 
-    def __init__(self, queue: Queue, runners: Mapping[str, Runner]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        runners: Mapping[str, Runner],
+        forget: Callable[[str], Awaitable[None]] | None,
+    ) -> None:
         self._queue = queue
         self._runners = runners
+        self._forget_operator = forget
 
     async def do(self, command: Command, by: str) -> str:
         """Do it and log it; returns what was done, in one line.
@@ -99,7 +106,7 @@ class Controls:
         if runner is not None:
             if runner.state not in ("backing-off", "halted", "waiting"):
                 raise CommandRefused(f"nothing to retry: {record.name} is {runner.state}")
-            await runner.retry()
+            runner.retry()
         elif record.failed_seq is None:
             raise CommandRefused(f"nothing to retry: {record.name} has not failed")
         else:
@@ -180,7 +187,11 @@ class Controls:
     async def _forget(self, record: OperatorRecord) -> str:
         if record.name in self._runners:
             raise CommandRefused(f"{record.name} is declared by the application: it is no orphan")
-        await self._queue.drop_operator(record.name)
+        if self._forget_operator is None:
+            raise CommandRefused(
+                f"{record.name} is noted in the database, too: ask again while eventscope runs"
+            )
+        await self._forget_operator(record.name)
         return f"{record.name} is forgotten"
 
     async def _record(self, name: str) -> OperatorRecord:

@@ -12,29 +12,19 @@ from typing import Any, Final, Self
 
 import structlog
 
-from eventscope.app import EventScope, Operator, QueryOperator
+from eventscope.app import EventScope
 from eventscope.engine.commands import Command
 from eventscope.engine.controls import Controls
 from eventscope.engine.loop_watch import watch_loop
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot, StreamSnapshot
-from eventscope.operators.backoff import Backoff
-from eventscope.operators.effect import Effect
-from eventscope.operators.failure import Reports
-from eventscope.operators.failures import error_logger
-from eventscope.operators.handler import HandlerEffect
-from eventscope.operators.ledger import Ledger
-from eventscope.operators.letters import Letters
-from eventscope.operators.query import QueryEffect
 from eventscope.operators.runner import Runner
-from eventscope.operators.session import Session
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.assembly import Batch, Row
-from eventscope.replication.connection import SystemIdentity, Unreachable, conninfo, server_label
-from eventscope.replication.ledger import ledgered
+from eventscope.replication.connection import Unreachable, server_label
 from eventscope.settings import Settings, SettingsError
 
 _log = structlog.get_logger("eventscope.engine")
@@ -68,11 +58,10 @@ class Engine:
         self._server = ""
         self._queue: Queue
         self._reader: Reader
-        self._runners: dict[str, Runner] = {}
-        self._ledgered = ledgered(app) if self.settings.exactly_once else ()
-        self._ledger = Ledger(self.settings, app.name) if self._ledgered else None
-        self._claimed = asyncio.Event()
+        self._workforce: Workforce
         self._controls: Controls
+        self._applied: Applied | None = None
+        self._orphans: tuple[str, ...] = ()
         self._working: list[asyncio.Task[None]] = []
         self._tending: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -97,19 +86,24 @@ class Engine:
             retention_events=settings.retention_events,
             retention_bytes=settings.retention_bytes,
         )
+        self._workforce = workforce = Workforce(self.app, settings, self._queue)
+        if settings.holds_back:
+            self._applied = Applied(self._queue, lambda: workforce.done)
         self._reader = Reader(
             self.app,
             settings,
             self._queue,
             self._on_append,
-            on_hold=self._claim,
+            on_hold=workforce.claim,
             attended=self._attended,
+            applied=self._applied,
         )
         try:
             await self._reader.prepare()
             self._server = server_label(settings)
-            await self._start_runners()
-            self._controls = Controls(self._queue, self._runners)
+            await workforce.start()
+            self._orphans = await workforce.orphans()
+            self._controls = Controls(self._queue, workforce.runners, workforce.forget)
         except BaseException:
             await self._close()
             raise
@@ -117,10 +111,10 @@ class Engine:
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
             self._supervise("loop", watch_loop),
+            self._supervise("mailbox", Mailbox(self._queue, self.command).run),
         ]
         self._working = [
-            self._supervise(runner.operator.name, partial(self._run, runner))
-            for runner in self._runners.values()
+            self._supervise(name, partial(workforce.run, name)) for name in workforce.runners
         ]
         return self
 
@@ -131,9 +125,7 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         """Stop everything: the reader at once, operators after what they are at."""
-        for runner in self._runners.values():
-            runner.stop()
-        self._claimed.set()
+        self._workforce.stop()
         for task in self._tending:
             task.cancel()
         if self._working:
@@ -172,15 +164,17 @@ class Engine:
         """
         async with asyncio.timeout(timeout):
             while True:
-                applied = self._applied()  # before the position, which lies behind its effects
+                applied = (
+                    self._workforce.applied
+                )  # before the position, which lies behind its effects
                 try:
                     before = await self._reader.server_position()
                 except Unreachable:
                     await self._alive()
                     continue
-                while not (self._reader.seen >= before and self._settled()):
+                while not (self._reader.seen >= before and self._workforce.settled):
                     await self._alive()
-                if self._applied() == applied:
+                if self._workforce.applied == applied:
                     return
 
     def snapshot(self) -> Snapshot:
@@ -201,7 +195,8 @@ class Engine:
                 acknowledged_lsn=reader.acknowledged,
                 events=reader.events,
             ),
-            operators=tuple(_operator_snapshot(runner) for runner in self._runners.values()),
+            operators=tuple(map(_operator_snapshot, self._workforce.runners.values())),
+            orphans=self._orphans,
         )
 
     async def command(self, command: Command, by: str = "the program") -> str:
@@ -210,43 +205,9 @@ class Engine:
         Raises:
             CommandRefused: it is not possible now; the message says why.
         """
-        return await self._controls.do(command, by)
-
-    async def _start_runners(self) -> None:
-        logger = error_logger(self.settings.error_logger_adapter)
-        for operator in self.app.operators:
-            backoff = Backoff.of(self.settings)
-            reports = Reports(operator.name, logger, backoff, self.settings)
-            letters = Letters(operator.name, self._queue, backoff, reports)
-            runner = Runner(operator, self._queue, backoff, reports, letters)
-            await runner.start(self._effect(operator, runner))
-            self._runners[operator.name] = runner
-
-    def _effect(self, operator: Operator, runner: Runner) -> Effect:
-        where = conninfo(self.settings, operator.name, self.app.name)
-        offset = None
-        if self._ledger is not None and operator.name in self._ledgered:
-            offset = self._ledger.offset(operator.name)
-        if isinstance(operator, QueryOperator):
-            return QueryEffect(operator, where, runner.waits_for, offset, runner.letters)
-        session = Session(where, runner.waits_for, offset) if operator.takes_tx else None
-        return HandlerEffect(operator, session, self._marks.of(operator.name))
-
-    async def _claim(self, identity: SystemIdentity) -> None:
-        """Make the ledger ours, now that the slot is; at first, stand where it says."""
-        if self._ledger is not None:
-            runners = [self._runners[name] for name in self._ledgered]
-            stands = {runner.operator.name: await runner.place() for runner in runners}
-            places = await self._ledger.claim(identity, stands)
-            if not self._claimed.is_set():
-                for runner in runners:
-                    await runner.take_up(places[runner.operator.name])
-        self._claimed.set()
-
-    async def _run(self, runner: Runner) -> None:
-        if runner.operator.name in self._ledgered:
-            await self._claimed.wait()
-        await runner.run()
+        done = await self._controls.do(command, by)
+        self._orphans = await self._workforce.orphans()
+        return done
 
     def _supervise(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]]
@@ -264,8 +225,9 @@ class Engine:
     def _on_append(self, batch: Batch) -> None:
         if self._attended:
             self._show(batch)
-        for runner in self._runners.values():
-            runner.announce(batch.counts)
+        if self._applied is not None:
+            self._applied.extend(batch.transactions)
+        self._workforce.announce(batch.counts)
 
     def _show(self, batch: Batch) -> None:
         """Put the events of ended transactions into the ring."""
@@ -283,9 +245,7 @@ class Engine:
     async def _prune(self) -> None:
         while True:
             await asyncio.sleep(_PRUNE_INTERVAL)
-            for runner in self._runners.values():
-                if runner.settled:
-                    await runner.save()
+            await self._workforce.save()
             dropped = await self._queue.prune()
             if dropped:
                 _log.debug("history dropped", events=dropped)
@@ -300,15 +260,8 @@ class Engine:
             return
         raise RuntimeError("the engine has been stopped")
 
-    def _applied(self) -> int:
-        return sum(runner.applied for runner in self._runners.values())
-
-    def _settled(self) -> bool:
-        return all(runner.settled or runner.state == "halted" for runner in self._runners.values())
-
     async def _close(self) -> None:
-        for runner in self._runners.values():
-            await runner.close()
+        await self._workforce.close()
         await self._reader.close()
         await self._queue.close()
 
@@ -332,4 +285,11 @@ def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
         detail=runner.detail if not record.paused else f"paused {record.paused}",
         dead=runner.letters.dead,
         retrying=runner.letters.retrying,
+        backfill=_progress(runner.backfill),
     )
+
+
+def _progress(backfill: Backfill | None) -> BackfillSnapshot | None:
+    if backfill is None:
+        return None
+    return BackfillSnapshot(backfill.done, backfill.total, backfill.failed, backfill.started_at)

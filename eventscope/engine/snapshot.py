@@ -13,6 +13,20 @@ StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "sto
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillSnapshot:
+    """How far the recomputation of a whole target has come."""
+
+    done: int
+    """Ids that were recomputed."""
+    total: int | None
+    """How many there are, as counted at the start; None before that."""
+    failed: int
+    """Ids that became dead letters."""
+    started_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorSnapshot:
     """One operator at one moment."""
 
@@ -43,6 +57,8 @@ class OperatorSnapshot:
     """Events or ids that it gave up, which wait for a person."""
     retrying: int = 0
     """Ids that it failed at and still tries again, while it goes on."""
+    backfill: BackfillSnapshot | None = None
+    """The backfill under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +93,5 @@ class Snapshot:
     started_at: float
     stream: StreamSnapshot
     operators: tuple[OperatorSnapshot, ...] = field(default=())
+    orphans: tuple[str, ...] = ()
+    """Operators that the queue still keeps a position of, and the application no longer has."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from eventscope import failpoints
 from eventscope.app import HandlerOperator, Operator
+from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
 from eventscope.operators.failure import Failure, Reports
@@ -21,7 +22,7 @@ from eventscope.operators.session import ConnectionLost
 from eventscope.operators.state import OperatorState
 from eventscope.queue.base import Queue, QueueError
 from eventscope.queue.event import Place, QueuedEvent
-from eventscope.queue.records import DeadLetter, OperatorRecord
+from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord
 from eventscope.replication.assembly import Counts
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation
@@ -80,6 +81,9 @@ class Runner:
         self._queue = queue
         self._reports = reports
         self._effect: Effect
+        self._backfilling: Backfilling | None = None
+        self._fills = False
+        """Whether the backfill has its turn, before the next events."""
         self._position = 0
         self._changed = False
         """Whether the record has changed since it was saved."""
@@ -100,7 +104,17 @@ class Runner:
     @property
     def settled(self) -> bool:
         """Whether there is nothing that it could do now, or will by itself."""
-        return self.depth == 0 and self._phase == "idle" and self.letters.next_retry is None
+        return (
+            self.depth == 0
+            and self._phase == "idle"
+            and self.letters.next_retry is None
+            and self.backfill is None
+        )
+
+    @property
+    def backfill(self) -> Backfill | None:
+        """The backfill under way."""
+        return self._backfilling.progress if self._backfilling is not None else None
 
     @property
     def done(self) -> int:
@@ -114,16 +128,14 @@ class Runner:
         """When the next attempt at anything is due, while it waits for that alone."""
         return self.record.next_retry or self.letters.next_retry
 
-    async def start(self, effect: Effect) -> None:
-        """Take up the position that the queue has for this operator; a new one starts at now."""
-        self._effect = effect
-        name = self.operator.name
-        record = await self._queue.operator(name)
-        if record is None:
-            record = OperatorRecord(name, position=self._queue.last_seq)
-            await self._queue.save_operator(record)
+    async def start(
+        self, record: OperatorRecord, effect: Effect, backfilling: Backfilling | None = None
+    ) -> None:
+        """Take up the position that the queue has for this operator."""
+        self._effect, self._backfilling = effect, backfilling
         self.record = record
         await self.letters.load()
+        await self.look_for_backfill()
         await self._stand(record.position)
 
     async def take_up(self, place: Place) -> None:
@@ -156,6 +168,12 @@ class Runner:
     async def look_for_letters(self) -> None:
         """Hear that dead letters have been changed."""
         await self.letters.load()
+        self._nudge.set()
+
+    async def look_for_backfill(self) -> None:
+        """Hear that somebody wants a backfill, or no longer does."""
+        if self._backfilling is not None:
+            await self._backfilling.look()
         self._nudge.set()
 
     def retry(self) -> None:
@@ -205,10 +223,15 @@ class Runner:
         if letter is not None:
             await self._redo(letter)
             return True
-        if self.depth == 0 and self.record.replay_to is None:
-            return False
-        await self._read_on()
-        return True
+        has_events = self.depth > 0 or self.record.replay_to is not None
+        if self._backfilling is not None and self._backfilling.wait == 0:
+            self._fills = not self._fills
+            if self._fills or not has_events:
+                await self._attempt(self._backfilling.step, self._retreat)
+                return True
+        if has_events:
+            await self._read_on()
+        return has_events
 
     async def _read_on(self) -> None:
         """Apply the next events."""
@@ -341,17 +364,17 @@ class Runner:
         await self._stand(end)
 
     async def _retreat(self, failure: Failure) -> None:
-        """Wait before moving in the ledger is tried again."""
-        self._enter("waiting", f"the ledger: {failure.error}")
+        """Wait before what is about no event is tried again."""
+        self._enter("backing-off", failure.error)
         await self._sleep(self.backoff.wait(1))
 
     async def _redo(self, letter: DeadLetter) -> None:
         async def failed(failure: Failure) -> None:
             await self.letters.failed(letter.target, letter.event, failure)
 
-        if await self._attempt(partial(self._effect.redo, letter), failed):
-            if letter.id in self.letters:
-                await self.letters.drop(letter.id)
+        done = await self._attempt(partial(self._effect.redo, letter), failed)
+        if done and letter.id in self.letters:
+            await self.letters.drop(letter.id)
 
     async def _stand(self, position: int) -> None:
         """Take a position, and count what lies behind it."""
@@ -388,14 +411,22 @@ class Runner:
 
     async def _rest(self) -> None:
         """Do nothing until something happens."""
-        due = None if self.record.paused else self.letters.next_retry
-        self._enter("idle" if due is None else "backing-off")
+        wait = None if self.record.paused else self._next_wait
+        self._enter("idle" if self.letters.next_retry is None else "backing-off")
         self._nudge.clear()
         if self._stopping or not (self.record.paused or self.depth == 0):
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if due is None else max(due - time.time(), 0)):
+            async with asyncio.timeout(wait):
                 await self._nudge.wait()
+
+    @property
+    def _next_wait(self) -> float | None:
+        """Seconds until there is something to do of which nobody will tell; None if never."""
+        waits = [self._backfilling.wait] if self._backfilling is not None else []
+        if self.letters.next_retry is not None:
+            waits.append(max(self.letters.next_retry - time.time(), 0.0))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     async def _sleep(self, seconds: float | None) -> None:
         """Wait, for ever if ``seconds`` is None, unless there is something else to do."""

@@ -1,0 +1,216 @@
+"""The operators of an application, each with its runner, and what makes their effects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import structlog
+
+from eventscope.app import EventScope, Operator, QueryOperator
+from eventscope.operators.backfill import Backfilling
+from eventscope.operators.backoff import Backoff
+from eventscope.operators.effect import Effect
+from eventscope.operators.failure import Reports
+from eventscope.operators.failures import error_logger
+from eventscope.operators.handler import HandlerEffect, TransactionEffect
+from eventscope.operators.lanes import LanesEffect
+from eventscope.operators.ledger import Ledger
+from eventscope.operators.letters import Letters
+from eventscope.operators.lists import ListEffect
+from eventscope.operators.query_effect import QueryEffect
+from eventscope.operators.runner import Runner
+from eventscope.operators.session import Session
+from eventscope.queue.base import Queue
+from eventscope.queue.marks import Marks
+from eventscope.queue.records import Backfill, OperatorRecord
+from eventscope.replication.assembly import Counts
+from eventscope.replication.connection import SystemIdentity, conninfo
+from eventscope.replication.ledger import ledgered
+from eventscope.settings import Settings
+
+_log = structlog.get_logger("eventscope.engine")
+
+_CRASHES: int = 3
+"""Ends of the process at one event after which its operator is paused."""
+
+
+class Workforce:
+    """Runs every operator of an application.
+
+    Args:
+        app: whose operators.
+        settings: where they work, and how they wait.
+        queue: where their events are.
+    """
+
+    def __init__(self, app: EventScope, settings: Settings, queue: Queue) -> None:
+        self.runners: dict[str, Runner] = {}
+        self._app = app
+        self._settings = settings
+        self._queue = queue
+        self._marks = Marks(queue.path)
+        self._ledgered = ledgered(app) if settings.exactly_once else ()
+        self._ledger = Ledger(settings, app.name) if self._ledgered else None
+        self._claimed = asyncio.Event()
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Have every operator stand where it stood."""
+        logger = error_logger(self._settings.error_logger_adapter)
+        for operator in self._app.operators:
+            backoff = Backoff.of(self._settings)
+            reports = Reports(operator.name, logger, backoff, self._settings)
+            letters = Letters(operator.name, self._queue, backoff, reports)
+            runner = Runner(operator, self._queue, backoff, reports, letters)
+            effect, backfilling = self._effect(operator, runner, reports)
+            record = await self._record(operator)
+            await runner.start(record, effect, backfilling)
+            self.runners[operator.name] = runner
+
+    async def claim(self, identity: SystemIdentity) -> None:
+        """Make the ledger ours, now that the slot is; at first, stand where it says.
+
+        Raises:
+            Unreachable: the database is away.
+            SourceError: the ledger cannot be used.
+        """
+        if self._ledger is not None:
+            runners = [self.runners[name] for name in self._ledgered]
+            stands = {runner.operator.name: await runner.place() for runner in runners}
+            places = await self._ledger.claim(identity, stands, self._renamed())
+            if not self._claimed.is_set():
+                for runner in runners:
+                    await runner.take_up(places[runner.operator.name])
+        self._claimed.set()
+
+    async def run(self, name: str) -> None:
+        """Run one operator until stopped; one that the ledger knows begins with the claim."""
+        if name in self._ledgered:
+            await self._claimed.wait()
+        await self.runners[name].run()
+
+    def announce(self, counts: Counts) -> None:
+        """Tell all of new visible events."""
+        for runner in self.runners.values():
+            runner.announce(counts)
+
+    async def save(self) -> None:
+        """Make the positions of those durable who have nothing to do."""
+        for runner in self.runners.values():
+            if runner.settled:
+                await runner.save()
+
+    async def forget(self, name: str) -> None:
+        """Drop what is kept of an operator that the application no longer has."""
+        if self._ledger is not None:
+            await self._ledger.drop(name)
+        await self._queue.drop_operator(name)
+
+    async def orphans(self) -> tuple[str, ...]:
+        """The operators that the queue knows and the application does not."""
+        known = (record.name for record in await self._queue.operators())
+        return tuple(name for name in known if name not in self.runners)
+
+    @property
+    def done(self) -> int:
+        """The last event that all are done with."""
+        return min((runner.done for runner in self.runners.values()), default=self._queue.last_seq)
+
+    @property
+    def applied(self) -> int:
+        """Events applied since the start."""
+        return sum(runner.applied for runner in self.runners.values())
+
+    @property
+    def settled(self) -> bool:
+        """Whether nobody could do anything now."""
+        return all(runner.settled or runner.state == "halted" for runner in self.runners.values())
+
+    def stop(self) -> None:
+        """Have all end after what they are at."""
+        for runner in self.runners.values():
+            runner.stop()
+        self._claimed.set()
+
+    async def close(self) -> None:
+        """Release everything."""
+        for runner in self.runners.values():
+            await runner.close()
+        self._marks.close()
+
+    def _effect(
+        self, operator: Operator, runner: Runner, reports: Reports
+    ) -> tuple[Effect, Backfilling | None]:
+        mark = self._marks.of(operator.name)
+        if isinstance(operator, QueryOperator):
+            session = self._session(operator, runner, cursor_factory=psycopg.AsyncRawCursor)
+            effect = QueryEffect(operator, session, runner.letters, reports)
+            reading = Session(
+                self._conninfo(operator), runner.waits_for, cursor_factory=psycopg.AsyncRawCursor
+            )
+            return effect, Backfilling(operator, self._queue, reading, effect)
+        if operator.batch:
+            session = self._session(operator, runner) if operator.takes_tx else None
+            return ListEffect(operator, session, mark), None
+        if operator.takes_tx:
+            return TransactionEffect(operator, self._session(operator, runner), mark), None
+        if operator.concurrency > 1:
+            return LanesEffect(operator, mark), None
+        return HandlerEffect(operator, mark), None
+
+    def _session(self, operator: Operator, runner: Runner, **options: object) -> Session:
+        name = operator.name
+        offset = self._ledger.offset(name) if self._ledger is not None else None
+        is_followed = (
+            not isinstance(operator, QueryOperator) or operator.target in self._app.entities
+        )
+        return Session(
+            self._conninfo(operator), runner.waits_for, offset, is_followed=is_followed, **options
+        )
+
+    def _conninfo(self, operator: Operator) -> str:
+        return conninfo(self._settings, operator.name, self._app.name)
+
+    async def _record(self, operator: Operator) -> OperatorRecord:
+        """What the queue knows of an operator; a new one starts at now."""
+        name, queue = operator.name, self._queue
+        record = await queue.operator(name)
+        if record is None and operator.alias and await queue.operator(operator.alias):
+            await queue.rename_operator(operator.alias, name)
+            record = await queue.operator(name)
+        if record is None:
+            record = OperatorRecord(name, position=queue.last_seq)
+            await queue.save_operator(record)
+            if isinstance(operator, QueryOperator) and operator.backfill:
+                await queue.save_backfill(Backfill(name, "backfill=True"))
+        counted = self._with_crash(record)
+        if counted is not record:
+            await queue.save_operator(counted)
+        return counted
+
+    def _with_crash(self, record: OperatorRecord) -> OperatorRecord:
+        """Count the end of the last process against the event that the operator was at."""
+        at = self._marks.left(record.name)
+        if not at:
+            return record
+        crashes = record.crashes + 1 if record.crashed_at == at else 1
+        counted = replace(record, crashed_at=at, crashes=crashes)
+        _log.warning(
+            "the process ended while the operator was at an event",
+            operator=record.name,
+            event=at,
+            times=crashes,
+        )
+        if crashes < _CRASHES or record.paused:
+            return counted
+        return replace(
+            counted, paused=f"as the process ended {crashes} times at the same event of it"
+        )
+
+    def _renamed(self) -> Iterator[tuple[str, str]]:
+        for operator in self._app.operators:
+            if operator.alias:
+                yield operator.alias, operator.name
