@@ -149,7 +149,7 @@ def _publication_to_drop(
 def _identities_to_leave(app: EventScope, followed: Iterable[Table]) -> Iterator[Step]:
     for table in followed:
         full = [part.name for part in table.parts if part.replica_identity == "f"]
-        if full and needs(app, table.name):
+        if full and needs(app, table):
             yield Step(f"left REPLICA IDENTITY FULL on {', '.join(full)}: nobody knows who set it")
 
 
