@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, cast, get_args
 
-from eventscope.errors import EventScopeError
+from eventscope.cascade import cycle
+from eventscope.errors import DeclarationError as DeclarationError
 from eventscope.event import EVENT_TYPES, MESSAGES, ROW_EVENTS, EventType, entity_name, split_entity
+from eventscope.ids import GivenParts, Parts, check_placeholders, parts_of, target_id
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-
-class DeclarationError(EventScopeError, ValueError):
-    """An operator or entity that cannot work as declared; the message says why."""
+OnFailure = Literal["dead_letter", "halt"]
+"""What an operator does that is out of retries: put the failure aside and go on, or wait for a
+person."""
+_ON_FAILURE: Final = get_args(OnFailure)
 
 
 @dataclass(frozen=True, slots=True)
 class QueryOperator:
-    """SQL that brings one row of its target up to date, given the row's id as ``$1``."""
+    """SQL that brings rows of its target up to date, given their ids."""
 
     name: str
     target: str
     sql: str
-    ids: Mapping[str, str]
-    """Which column of a source row holds the target row's id, by entity."""
+    """Takes the parts of one id as ``$1``, ``$2``; with ``batch`` an array of each."""
+    ids: Mapping[str, Parts]
+    """What of a source row makes up the target row's id, by entity."""
     delete_with: tuple[str, ...]
-    id: str
-    """The target's own id column."""
+    id: tuple[str, ...]
+    """The target's own id columns."""
     events: tuple[EventType, ...]
+    batch: bool = False
+    """Whether the SQL takes many ids at once."""
+    on_failure: OnFailure = "dead_letter"
+    backfill: bool = False
+    """Whether it starts with every row that is there already."""
+    alias: str | None = None
+    """A former name, whose position it takes over."""
 
     kind: Literal["query"] = "query"
 
@@ -50,6 +61,9 @@ class HandlerOperator:
     events: tuple[EventType, ...]
     timeout: float
     """Seconds that one call may take."""
+    on_failure: OnFailure = "halt"
+    alias: str | None = None
+    """A former name, whose position it takes over."""
 
     kind: Literal["handler"] = "handler"
 
@@ -113,33 +127,52 @@ class EventScope:
         name: str,
         *,
         sql: str,
-        ids: Mapping[str, str],
+        ids: Mapping[str, GivenParts],
         delete_with: str | Iterable[str] = (),
         target: str | None = None,
-        id: str = "id",
+        id: str | Sequence[str] | None = None,
         events: EventType | Iterable[EventType] = ROW_EVENTS,
+        batch: bool = False,
+        on_failure: OnFailure = "dead_letter",
+        backfill: bool = False,
+        alias: str | None = None,
     ) -> None:
         """Keep a derived table up to date by SQL.
 
         Args:
             name: the operator's name, and its target table unless ``target`` names another.
             sql: brings the row with id ``$1`` up to date; a MERGE or an upsert. It is run again
-                whenever that row may have changed, so it must depend on the database alone.
-            ids: which column of each followed table holds the target row's id.
+                whenever that row may have changed, so it must depend on the database alone. An id
+                of two columns is ``$1`` and ``$2``.
+            ids: what of each followed table's row is the target row's id: a column, a tuple of
+                columns, or an expression over the row's columns as ``Sql("lower(email)")``.
             delete_with: tables whose row's end is also the end of the target row.
             target: the derived table.
-            id: the target's id column.
+            id: the target's id column, or several; by default ``id``, and for ids of several
+                columns those that ``ids`` names.
             events: the event types to follow.
+            batch: the SQL takes all ids at once, ``$1`` being an array (``= ANY ($1)``); for ids
+                of several columns one array of each (``unnest($1::int[], $2::int[])``).
+            on_failure: what becomes of an id that cannot be brought up to date after all
+                retries: a dead letter, or the operator halts.
+            backfill: start with every row that is there already, not with the next event.
+            alias: the operator's former name, whose position it takes over.
 
         Raises:
             DeclarationError: naming what is wrong.
         """
-        if "$1" not in sql:
-            raise DeclarationError(f"operator {name!r}: the SQL must take the target's id as $1")
         if not ids:
             raise DeclarationError(f"operator {name!r}: ids names no table to follow")
-        known = {_known_as(entity): column for entity, column in ids.items()}
+        known = {_known_as(entity): parts_of(name, entity, given) for entity, given in ids.items()}
+        columns = target_id(name, id, known)
+        check_placeholders(name, sql, len(columns))
+        _check_on_failure(name, on_failure)
+        types = _event_types(name, events, ROW_EVENTS)
         ends = _names(delete_with)
+        if ends and "delete" not in types:
+            raise DeclarationError(
+                f"operator {name!r}: delete_with needs the event type delete; add it to events"
+            )
         for entity in ends:
             if _known_as(entity) not in known:
                 raise DeclarationError(
@@ -152,8 +185,12 @@ class EventScope:
                 sql=sql,
                 ids=known,
                 delete_with=tuple(_known_as(entity) for entity in ends),
-                id=id,
-                events=_event_types(name, events, ROW_EVENTS),
+                id=columns,
+                events=types,
+                batch=batch,
+                on_failure=on_failure,
+                backfill=backfill,
+                alias=alias,
             )
         )
 
@@ -164,6 +201,8 @@ class EventScope:
         events: EventType | Iterable[EventType] = ROW_EVENTS,
         name: str | None = None,
         timeout: float = 30.0,
+        on_failure: OnFailure = "halt",
+        alias: str | None = None,
     ) -> Callable[[Handler], Handler]:
         """Call a function with each event of the given tables, one at a time and in order.
 
@@ -176,6 +215,9 @@ class EventScope:
             events: the event types to follow; by default all that can happen to a table.
             name: the operator's name; by default the function's.
             timeout: seconds that one call may take.
+            on_failure: what becomes of an event that fails after all retries: the operator halts
+                there, as order matters, or the event becomes a dead letter and it goes on.
+            alias: the operator's former name, whose position it takes over.
 
         Raises:
             DeclarationError: naming what is wrong.
@@ -185,12 +227,15 @@ class EventScope:
             operator_name = name or str(getattr(function, "__name__", "handler"))
             types = _event_types(operator_name, events, EVENT_TYPES)
             names = _names(entities)
+            _check_on_failure(operator_name, on_failure)
             operator = HandlerOperator(
                 name=operator_name,
                 function=function,
                 entities=names if types == MESSAGES else tuple(map(_known_as, names)),
                 events=types,
                 timeout=timeout,
+                on_failure=on_failure,
+                alias=alias,
             )
             if operator.takes_tx and not operator.is_async:
                 raise DeclarationError(
@@ -206,6 +251,13 @@ class EventScope:
     def _add(self, operator: Operator) -> None:
         if operator.name in self._operators:
             raise DeclarationError(f"operator {operator.name!r} is declared twice")
+        former = {each.alias: each.name for each in (*self.operators, operator) if each.alias}
+        for name in former.keys() & {*self._operators, operator.name}:
+            raise DeclarationError(
+                f"operator {former[name]!r}: its alias {name!r} is the name of another operator;"
+                f" an alias is a former name that nobody has any more"
+            )
+        _check_end(operator, self.operators)
         self._operators[operator.name] = operator
 
     def __repr__(self) -> str:
@@ -219,6 +271,27 @@ def _known_as(entity: str) -> str:
 def _names(given: str | Iterable[str]) -> tuple[str, ...]:
     """One name may stand for a list of one."""
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _check_on_failure(operator: str, given: str) -> None:
+    if given not in _ON_FAILURE:
+        raise DeclarationError(
+            f"operator {operator!r}: on_failure is {given!r}; it may be {' or '.join(_ON_FAILURE)}"
+        )
+
+
+def _check_end(operator: Operator, others: Iterable[Operator]) -> None:
+    """See that no change that an operator makes would start the operator again, for ever."""
+    followed: dict[str, list[str]] = {}
+    for each in (*others, operator):
+        if isinstance(each, QueryOperator):
+            followed.setdefault(_known_as(each.target), []).extend(each.entities)
+    way = cycle(followed)
+    if way:
+        raise DeclarationError(
+            f"operator {operator.name!r}: its changes would start it again, for ever:"
+            f" {' -> '.join(way)}; let it follow the tables that {way[0]} is made from"
+        )
 
 
 def _event_types(

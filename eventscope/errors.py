@@ -8,3 +8,7 @@ class EventScopeError(Exception):
 
     exit_code = 2
     """What a command exits with: 2 usage or settings, 3 database or queue, 4 timeout."""
+
+
+class DeclarationError(EventScopeError, ValueError):
+    """An operator or entity that cannot work as declared; the message says why."""

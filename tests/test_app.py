@@ -45,8 +45,8 @@ def test_a_query_operator_s_name_is_its_target_unless_it_names_another(app: Even
     first, second = app.operators
     assert isinstance(first, QueryOperator)
     assert isinstance(second, QueryOperator)
-    assert (first.target, first.id) == ("counts", "id")
-    assert (second.target, second.id) == ("stats.counts", "post")
+    assert (first.target, first.id) == ("counts", ("id",))
+    assert (second.target, second.id) == ("stats.counts", ("post",))
 
 
 def test_a_handler_is_named_after_its_function_and_stays_callable(app: EventScope) -> None:

@@ -2,97 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
 
 from eventscope.app import QueryOperator
-from eventscope.operators.dirty import Dirty, dirty_ids
+from eventscope.operators.bisection import bisect
+from eventscope.operators.dirty import Dirty, Marker, RowChange
+from eventscope.operators.expressions import compute
 from eventscope.operators.session import Session
+from eventscope.operators.sqlstates import TRANSIENT_ATTEMPTS, is_transient
+from eventscope.operators.target import TargetTable
 from eventscope.queue.event import QueuedEvent
-from eventscope.replication.catalog import identifier
+from eventscope.queue.records import Target
 from eventscope.replication.connection import Connection
 
-_TRANSIENT: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
-_TRANSIENT_ATTEMPTS: Final = 3
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """An id that cannot be brought up to date, while others can."""
+
+    target: Target | None
+    """None if the expression that should yield the id fails."""
+    event: QueuedEvent
+    """The last one that made it dirty."""
+    error: Exception
 
 
 class QueryEffect:
-    """Applies events by running the operator's SQL once for each dirty id.
-
-    Ids are given to the server as text without a type, so that it finds the type itself, as
-    with any literal.
-    """
+    """Applies events by running the operator's SQL for the ids that they make dirty."""
 
     coalesces = True
 
     def __init__(
         self, operator: QueryOperator, conninfo: str, on_wait: Callable[[int | None], None]
     ) -> None:
-        self._operator = operator
         self._session = Session(conninfo, on_wait, cursor_factory=psycopg.AsyncRawCursor)
-        self._target = identifier(operator.target)
-        self._id = sql.Identifier(operator.id)
+        self._marker = Marker(operator)
+        self._target = TargetTable(operator)
 
     async def apply(self, events: Sequence[QueuedEvent]) -> None:
         """Bring every row that these events may have changed up to date, in one transaction."""
-        dirty = dirty_ids(self._operator, events)
+        dirty = self.mark(events)
         transactions = {queued.transaction.xid for queued in events}
-        attempt = 1
-        while True:
+        for left in reversed(range(TRANSIENT_ATTEMPTS)):
             try:
                 async with self._session.transaction(transactions, pipelined=True) as connection:
-                    await self._recompute(connection, dirty)
+                    await self.recompute(connection, dirty)
                 return
-            except _TRANSIENT:
-                if attempt == _TRANSIENT_ATTEMPTS:
+            except psycopg.Error as error:
+                if not left or not is_transient(error):
                     raise
-                attempt += 1
+
+    def mark(self, events: Sequence[QueuedEvent]) -> Dirty:
+        """What these events make dirty.
+
+        Raises:
+            MappingError: a row without the mapping column.
+        """
+        return self._marker.mark(events)
+
+    async def recompute(self, connection: Connection, dirty: Dirty) -> None:
+        """Bring all that is dirty up to date.
+
+        It may be called again, or ``isolate`` after it, in another transaction if this one fails.
+
+        Args:
+            connection: with raw cursors, inside a transaction that sees the events; failures
+                may come no earlier than at its end if it is pipelined.
+            dirty: what to bring up to date. If ids are pending, they are computed and marked.
+        """
+        if dirty.pending:
+            for change in await compute(connection, dirty.pending):
+                dirty.mark(change)
+            dirty.pending.clear()
+        left = dict(dirty.entities_left())
+        await self._bring_up_to_date(connection, list(dirty.ids), left)
+        if dirty.everything is not None:
+            async for ids in self._target.every_id(connection):
+                others = [id_ for id_ in ids if id_ not in dirty.ids]
+                left = dict.fromkeys(others, dirty.swept) if dirty.swept else {}
+                await self._bring_up_to_date(connection, others, left)
+
+    async def isolate(self, connection: Connection, dirty: Dirty) -> list[Poison]:
+        """Bring up to date what can be, exactly once, and return what cannot be.
+
+        Every attempt has a savepoint of its own, in which deferred constraints are checked too.
+
+        Args:
+            connection: as for ``recompute``.
+            dirty: what could not be brought up to date all at once.
+
+        Raises:
+            psycopg.Error: what is wrong is not about an id (see ``sqlstates.is_general``), or the
+                transaction is to be done again as a whole.
+        """
+        poison = []
+        if dirty.pending:
+            poison += await self._isolate_pending(connection, dirty)
+        left = dict(dirty.entities_left())
+        failed = await self._isolate_ids(connection, list(dirty.ids), left)
+        poison += [Poison(id_, dirty.ids[id_], error) for id_, error in failed]
+        if dirty.everything is not None:
+            async for ids in self._target.every_id(connection):
+                others = [id_ for id_ in ids if id_ not in dirty.ids]
+                left = dict.fromkeys(others, dirty.swept) if dirty.swept else {}
+                failed = await self._isolate_ids(connection, others, left)
+                poison += [Poison(id_, dirty.everything, error) for id_, error in failed]
+        return poison
 
     async def close(self) -> None:
         """Close the connection."""
         await self._session.close()
 
-    async def _recompute(self, connection: Connection, dirty: Dirty) -> None:
-        ids = dict(dirty.ids)
-        for id_, entities in dirty.left.items():
-            for entity in entities:
-                if not await self._is_mapped(connection, entity, id_):
-                    await self._delete(connection, id_)
-                    ids.pop(id_, None)
-                    break
-        if dirty.everything:
-            for entity in dirty.swept:
-                await self._delete_unmapped(connection, entity)
-            ids = dict.fromkeys(await self._all_ids(connection)) | ids
-        for id_ in ids:
-            await connection.execute(self._operator.sql, (id_,))
+    async def _bring_up_to_date(
+        self,
+        connection: Connection,
+        ids: Sequence[Target],
+        left: Mapping[Target, Collection[str]],
+    ) -> None:
+        gone: set[Target] = set()
+        if left:
+            gone = await self._target.gone(connection, {i: left[i] for i in ids if i in left})
+            await self._target.delete(connection, gone)
+        await self._target.recompute(connection, [id_ for id_ in ids if id_ not in gone])
 
-    async def _is_mapped(self, connection: Connection, entity: str, id_: str) -> bool:
-        """Whether a row of the entity still maps to the id."""
-        statement = sql.SQL("SELECT FROM {} WHERE {} = $1 LIMIT 1").format(
-            identifier(entity), self._column(entity)
-        )
-        cursor = await connection.execute(statement, (id_,))
-        return await cursor.fetchone() is not None
+    async def _isolate_ids(
+        self,
+        connection: Connection,
+        ids: Sequence[Target],
+        left: Mapping[Target, Collection[str]],
+    ) -> list[tuple[Target, Exception]]:
+        async def attempt(some: Sequence[Target]) -> None:
+            async with connection.transaction():
+                await self._bring_up_to_date(connection, some, left)
+                async with connection.transaction(force_rollback=True):
+                    await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
-    async def _delete(self, connection: Connection, id_: str) -> None:
-        statement = sql.SQL("DELETE FROM {} WHERE {} = $1").format(self._target, self._id)
-        await connection.execute(statement, (id_,))
+        return await bisect(ids, attempt)
 
-    async def _delete_unmapped(self, connection: Connection, entity: str) -> None:
-        statement = sql.SQL(
-            "DELETE FROM {} target WHERE NOT EXISTS"
-            " (SELECT FROM {} source WHERE source.{} = target.{})"
-        ).format(self._target, identifier(entity), self._column(entity), self._id)
-        await connection.execute(statement)
+    async def _isolate_pending(self, connection: Connection, dirty: Dirty) -> list[Poison]:
+        computed: list[RowChange] = []
 
-    async def _all_ids(self, connection: Connection) -> list[str]:
-        statement = sql.SQL("SELECT {}::text FROM {}").format(self._id, self._target)
-        cursor = await connection.execute(statement)
-        return [id_ for (id_,) in await cursor.fetchall()]
+        async def attempt(some: Sequence[RowChange]) -> None:
+            async with connection.transaction():
+                computed.extend(await compute(connection, some))
 
-    def _column(self, entity: str) -> sql.Identifier:
-        return sql.Identifier(self._operator.ids[entity])
+        failed = await bisect(dirty.pending, attempt)
+        for change in computed:
+            dirty.mark(change)
+        dirty.pending[:] = [change for change, _ in failed]
+        return [Poison(None, change.queued, error) for change, error in failed]

@@ -170,7 +170,7 @@ async def _ledger_to_drop(connection: Connection, slot: str) -> list[Step]:
 def _identities_to_leave(app: EventScope, followed: Iterable[Table]) -> Iterator[Step]:
     for table in followed:
         full = [part.name for part in table.parts if part.replica_identity == "f"]
-        if full and needs(app, table.name):
+        if full and needs(app, table):
             yield Step(f"left REPLICA IDENTITY FULL on {', '.join(full)}: nobody knows who set it")
 
 

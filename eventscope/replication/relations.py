@@ -148,21 +148,26 @@ _printed = lru_cache(maxsize=16)(str)
 _moment = lru_cache(maxsize=16)(pgoutput.timestamp)
 
 
-def texts(relation: Relation, message: bytes, column: str) -> tuple[Text, Text]:
-    """One column's text before and after; MISSING where the WAL does not hold it.
-
-    Before an insert and after a delete there is no row: both are MISSING then.
-    """
-    position = relation.position(column)
-    if position is None or message[0] == pgoutput.TRUNCATE:
-        return MISSING, MISSING
-    new, old = _images(relation, message)
-    before = MISSING if old is None or not _holds(relation, old, position) else old.values[position]
-    after = MISSING if new is None else new.values[position]
-    return before, after
-
-
 Text = bytes | None | Missing
+Texts = tuple[Text, ...]
+
+
+def texts(
+    relation: Relation, message: bytes, places: tuple[int, ...]
+) -> tuple[Texts | None, Texts | None]:
+    """The texts of the columns at some places before and after; MISSING what is not in the WAL.
+
+    Before an insert and after a delete there is no row, and None.
+    """
+    new, old = _images(relation, message)
+    before = after = None
+    if old is not None:
+        before = tuple([old.values[p] if _holds(relation, old, p) else MISSING for p in places])
+    elif message[0] == pgoutput.UPDATE:
+        before = (MISSING,) * len(places)
+    if new is not None:
+        after = tuple([new.values[place] for place in places])
+    return before, after
 
 
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:

@@ -165,8 +165,8 @@ async def test_a_query_may_be_wrong_in_any_way(
         "a type": "SELECT $1::date",
         "a commit": "COMMIT -- $1",
     }.items():
-        app.query(name, target="posts", sql=sql, ids={"posts": "id"})
-    app.query("right", target="posts", sql=README_SQL, ids={"posts": "id"})
+        app.query(name, target="post_with_comments_counts", sql=sql, ids={"posts": "id"})
+    app.query("right", target="post_with_comments_counts", sql=README_SQL, ids={"posts": "id"})
     async with Engine(app, make_settings(operator_queue_max_retries=1)) as engine:
         await connection.execute("INSERT INTO posts VALUES (1), (2)")
         await engine.settle(60)

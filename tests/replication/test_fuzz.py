@@ -170,8 +170,8 @@ def look_at(relation: Relation, message: bytes, transaction: Transaction = TRANS
     assert event.id.end_lsn == transaction.end_lsn
     for form in get_args(Form):
         look(event.in_form(form))
-    for column in relation.columns[:3]:
-        texts(relation, message, column.name)
+    if event.type not in ("truncate", "message"):
+        texts(relation, message, tuple(range(min(3, len(relation.columns)))))
     with suppress(RecursionError):  # a document too deep for this reader
         json.loads(json_line(event), parse_int=str)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from eventscope.app import EventScope, QueryOperator
+from eventscope.ids import mapping_columns
 from eventscope.replication.catalog import identifier
 from eventscope.replication.finding import Finding, statement
 from eventscope.replication.publishing import Member, Publication, change, renewal
@@ -66,7 +67,7 @@ def to_identify(app: EventScope, table: Table, publication: Publication) -> list
     """What must get REPLICA IDENTITY FULL for operators to know all, as far as that helps."""
     if not _takes_full(table, publication) or _is_cut(publication.member(table.name), table):
         return []
-    needed = needs(app, table.name).keys()
+    needed = needs(app, table).keys()
     return [
         part
         for part in _published(table, publication)
@@ -74,12 +75,13 @@ def to_identify(app: EventScope, table: Table, publication: Publication) -> list
     ]
 
 
-def needs(app: EventScope, entity: str) -> dict[str, list[str]]:
+def needs(app: EventScope, table: Table) -> dict[str, list[str]]:
     """The columns whose old values operators need, with the names of these operators."""
     found: dict[str, list[str]] = {}
     for operator in app.operators:
-        if isinstance(operator, QueryOperator) and entity in operator.ids:
-            found.setdefault(operator.ids[entity], []).append(operator.name)
+        if isinstance(operator, QueryOperator) and table.name in operator.ids:
+            for column in mapping_columns(operator.ids[table.name], table.columns):
+                found.setdefault(column, []).append(operator.name)
     return found
 
 
@@ -129,7 +131,7 @@ def _to_be_set(table: Table, parts: Sequence[Part]) -> Finding:
 
 
 def _old_values(app: EventScope, table: Table, publication: Publication) -> Iterator[Finding]:
-    for column, operators in needs(app, table.name).items():
+    for column, operators in needs(app, table).items():
         parts = [p for p in _published(table, publication) if column not in p.identity]
         if not parts:
             continue

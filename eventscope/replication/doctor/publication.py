@@ -231,7 +231,7 @@ def _columns(app: EventScope, publication: Publication, table: Table) -> Iterato
         why = "events come without that"
         if table.key.intersection(hidden):
             severity, why = "warning", "rows cannot be told apart without the whole primary key"
-        for column, operators in needs(app, table.name).items():
+        for column, operators in needs(app, table).items():
             if column in hidden:
                 severity, why = "blocking", f"operator {', '.join(operators)} maps by {column}"
         names = ", ".join(f"{table.name}.{column}" for column in hidden)

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from eventscope.app import EventScope, QueryOperator
+from eventscope.ids import Sql
 from eventscope.replication.catalog import identifier
 from eventscope.replication.connection import Connection, one_line
 from eventscope.replication.finding import Finding, statement
@@ -65,7 +66,12 @@ async def _explain(connection: Connection, operator: QueryOperator) -> psycopg.E
         async with connection.transaction(force_rollback=True):
             await connection.execute("SET TRANSACTION READ ONLY")
             cursor = psycopg.AsyncRawCursor(connection)
-            await cursor.execute(f"EXPLAIN {operator.sql}".encode(), (None,))
+            await cursor.execute(f"EXPLAIN {operator.sql}".encode(), (None,) * len(operator.id))
+            for entity, parts in operator.ids.items():
+                for expression in (part for part in parts if isinstance(part, Sql)):
+                    select = sql.SQL("EXPLAIN SELECT ({}) FROM {}")
+                    source = identifier(entity)
+                    await cursor.execute(select.format(sql.SQL(expression.expression), source))
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:

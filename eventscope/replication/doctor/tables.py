@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from eventscope.app import EventScope, QueryOperator
+from eventscope.ids import mapping_columns
 from eventscope.replication.catalog import identifier
 from eventscope.replication.finding import Finding, statement
 from eventscope.replication.tables import Table
@@ -107,9 +108,10 @@ def _kind(table: Table) -> Iterator[Finding]:
 
 
 def _mapped(operator: QueryOperator, tables: Mapping[str, Table]) -> Iterator[Finding]:
-    for entity, column in operator.ids.items():
+    for entity, parts in operator.ids.items():
         if entity in tables:
-            yield from _column(tables[entity], column, f"in ids of operator {operator.name}")
+            for column in mapping_columns(parts, tables[entity].columns):
+                yield from _column(tables[entity], column, f"in ids of operator {operator.name}")
 
 
 def _target(
@@ -124,7 +126,8 @@ def _target(
         mend = "name a table with target"
         yield Finding("table_kind", "blocking", f"{table.name}, {role}, is {kind}", mend=mend)
     else:
-        yield from _column(table, operator.id, f"the id of operator {operator.name}")
+        for column in operator.id:
+            yield from _column(table, column, f"the id of operator {operator.name}")
 
 
 def _column(table: Table, column: str, role: str) -> Iterator[Finding]:
