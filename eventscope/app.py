@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 from eventscope.cascade import cycle
 from eventscope.errors import DeclarationError as DeclarationError
-from eventscope.event import EVENT_TYPES, MESSAGES, ROW_EVENTS, EventType, entity_name, split_entity
+from eventscope.event import (
+    EVENT_TYPES,
+    MESSAGES,
+    ROW_EVENTS,
+    Event,
+    EventType,
+    entity_name,
+    split_entity,
+)
 from eventscope.ids import GivenParts, Parts, check_placeholders, parts_of, target_id
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -18,6 +26,8 @@ OnFailure = Literal["dead_letter", "halt"]
 """What an operator does that is out of retries: put the failure aside and go on, or wait for a
 person."""
 _ON_FAILURE: Final = get_args(OnFailure)
+
+Key = str | Callable[[Event], Hashable] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,12 @@ class HandlerOperator:
     on_failure: OnFailure = "halt"
     alias: str | None = None
     """A former name, whose position it takes over."""
+    concurrency: int = 1
+    """Events that it may be at, of different keys."""
+    key: Key = None
+    """What tells keys apart: a column, a function of the event, or the row's own key."""
+    batch: int | None = None
+    """Events in a list; None: it takes single ones."""
 
     kind: Literal["handler"] = "handler"
 
@@ -203,6 +219,9 @@ class EventScope:
         timeout: float = 30.0,
         on_failure: OnFailure = "halt",
         alias: str | None = None,
+        concurrency: int = 1,
+        key: Key = None,
+        batch: int | None = None,
     ) -> Callable[[Handler], Handler]:
         """Call a function with each event of the given tables, one at a time and in order.
 
@@ -218,6 +237,10 @@ class EventScope:
             on_failure: what becomes of an event that fails after all retries: the operator halts
                 there, as order matters, or the event becomes a dead letter and it goes on.
             alias: the operator's former name, whose position it takes over.
+            concurrency: events that may be under way at once; those of one key stay in order.
+            key: what tells keys apart, a column or a function of the event; by default the row's
+                own key.
+            batch: call the function with a list of up to so many events instead.
 
         Raises:
             DeclarationError: naming what is wrong.
@@ -236,7 +259,11 @@ class EventScope:
                 timeout=timeout,
                 on_failure=on_failure,
                 alias=alias,
+                concurrency=concurrency,
+                key=key,
+                batch=batch,
             )
+            _check_pace(operator)
             if operator.takes_tx and not operator.is_async:
                 raise DeclarationError(
                     f"operator {operator_name!r}: a handler that takes tx must be async def"
@@ -277,6 +304,29 @@ def _check_on_failure(operator: str, given: str) -> None:
     if given not in _ON_FAILURE:
         raise DeclarationError(
             f"operator {operator!r}: on_failure is {given!r}; it may be {' or '.join(_ON_FAILURE)}"
+        )
+
+
+def _check_pace(operator: HandlerOperator) -> None:
+    """See that a handler's ways of taking events fit together."""
+    name = operator.name
+    for what, given in (("concurrency", operator.concurrency), ("batch", operator.batch)):
+        if given is not None and given < 1:
+            raise DeclarationError(f"operator {name!r}: {what} is {given}; it must be at least 1")
+    if operator.concurrency == 1:
+        if operator.key is not None:
+            raise DeclarationError(
+                f"operator {name!r}: key has a meaning only with concurrency above 1"
+            )
+        return
+    if operator.batch is not None:
+        raise DeclarationError(
+            f"operator {name!r}: batch and concurrency do not go together; a list keeps its order"
+        )
+    if operator.takes_tx:
+        raise DeclarationError(
+            f"operator {name!r}: a handler that takes tx has one event after the other;"
+            f" leave concurrency out, or give it lists with batch"
         )
 
 

@@ -66,8 +66,9 @@ class Settings(BaseSettings):
     """Events to keep for history after every operator has passed them."""
     retention_bytes: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
     """Size of the queue file beyond which history is given up earlier."""
-    acknowledge: Literal["stored"] = "stored"
-    """When the server may forget a change: as soon as it is safe in the queue file."""
+    acknowledge: Literal["stored", "applied"] | None = None
+    """When the server may forget a change: as soon as it is ``stored`` safely in the queue file,
+    which is the default, or only when it is ``applied`` by every operator."""
     exactly_once: bool = True
     """Whether operators note in the database how far they have come, in schema ``eventscope``
     and in one transaction with what they write. Without it a crash may apply an event twice."""
@@ -115,6 +116,13 @@ class Settings(BaseSettings):
             raise SettingsError(
                 f"{_place(key, overrides)}: {_explain(first['type'], first['msg'], key)}"
             ) from None
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether the slot is held back until every operator has applied what it holds."""
+        if self.acknowledge is not None:
+            return self.acknowledge == "applied"
+        return self.queue_storage_adapter == "memory"
 
     def queue_file(self, app_name: str) -> Path:
         """The path of the queue file."""

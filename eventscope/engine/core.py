@@ -13,15 +13,24 @@ from typing import Any, Final, Self
 import structlog
 
 from eventscope.app import EventScope
+from eventscope.engine.applied import Applied
 from eventscope.engine.commands import Command
 from eventscope.engine.controls import Controls
 from eventscope.engine.loop_watch import watch_loop
+from eventscope.engine.mailbox import Mailbox
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
-from eventscope.engine.snapshot import OperatorSnapshot, Snapshot, StreamSnapshot
+from eventscope.engine.snapshot import (
+    BackfillSnapshot,
+    OperatorSnapshot,
+    Snapshot,
+    StreamSnapshot,
+)
+from eventscope.engine.workforce import Workforce
 from eventscope.operators.runner import Runner
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
+from eventscope.queue.records import Backfill
 from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.assembly import Batch, Row
 from eventscope.replication.connection import Unreachable, server_label

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import structlog
@@ -153,15 +154,15 @@ class Workforce:
             )
             return effect, Backfilling(operator, self._queue, reading, effect)
         if operator.batch:
-            session = self._session(operator, runner) if operator.takes_tx else None
-            return ListEffect(operator, session, mark), None
+            own = self._session(operator, runner) if operator.takes_tx else None
+            return ListEffect(operator, own, mark), None
         if operator.takes_tx:
             return TransactionEffect(operator, self._session(operator, runner), mark), None
         if operator.concurrency > 1:
             return LanesEffect(operator, mark), None
         return HandlerEffect(operator, mark), None
 
-    def _session(self, operator: Operator, runner: Runner, **options: object) -> Session:
+    def _session(self, operator: Operator, runner: Runner, **options: Any) -> Session:
         name = operator.name
         offset = self._ledger.offset(name) if self._ledger is not None else None
         is_followed = (

@@ -130,7 +130,7 @@ class Backfilling:
         columns = [sql.Identifier(f"part{n}") for n in range(len(parts))]
         row = sql.SQL(", ").join(columns)
         parameters: list[Any] = list(progress.after or ())
-        behind = sql.SQL("")
+        behind: sql.Composable = sql.SQL("")
         if parameters:
             marks = sql.SQL(", ").join(sql.SQL(f"${n + 1}") for n in range(len(parts)))  # type: ignore[arg-type]
             behind = sql.SQL("WHERE ROW({}) > ROW({})").format(row, marks)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-import psycopg
 
 from eventscope.app import QueryOperator
 from eventscope.operators.bisection import bisect
 from eventscope.operators.dirty import Dirty, Marker, RowChange
 from eventscope.operators.expressions import compute
-from eventscope.operators.session import Session
-from eventscope.operators.sqlstates import TRANSIENT_ATTEMPTS, is_transient
 from eventscope.operators.target import TargetTable
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Target
@@ -30,30 +26,16 @@ class Poison:
     error: Exception
 
 
-class QueryEffect:
-    """Applies events by running the operator's SQL for the ids that they make dirty."""
+class Recomputation:
+    """Brings up to date what events make dirty, in transactions that somebody else runs.
 
-    coalesces = True
+    Args:
+        operator: whose target, and by which SQL.
+    """
 
-    def __init__(
-        self, operator: QueryOperator, conninfo: str, on_wait: Callable[[int | None], None]
-    ) -> None:
-        self._session = Session(conninfo, on_wait, cursor_factory=psycopg.AsyncRawCursor)
+    def __init__(self, operator: QueryOperator) -> None:
         self._marker = Marker(operator)
         self._target = TargetTable(operator)
-
-    async def apply(self, events: Sequence[QueuedEvent]) -> None:
-        """Bring every row that these events may have changed up to date, in one transaction."""
-        dirty = self.mark(events)
-        transactions = {queued.transaction.xid for queued in events}
-        for left in reversed(range(TRANSIENT_ATTEMPTS)):
-            try:
-                async with self._session.transaction(transactions, pipelined=True) as connection:
-                    await self.recompute(connection, dirty)
-                return
-            except psycopg.Error as error:
-                if not left or not is_transient(error):
-                    raise
 
     def mark(self, events: Sequence[QueuedEvent]) -> Dirty:
         """What these events make dirty.
@@ -111,10 +93,6 @@ class QueryEffect:
                 failed = await self._isolate_ids(connection, others, left)
                 poison += [Poison(id_, dirty.everything, error) for id_, error in failed]
         return poison
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._session.close()
 
     async def _bring_up_to_date(
         self,

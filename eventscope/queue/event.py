@@ -13,7 +13,7 @@ class Place(NamedTuple):
 
     end_lsn: Lsn
     """The end of its transaction."""
-    index: int
+    index: int  # type: ignore[assignment]
     """Its number in it, from 0."""
 
 
