@@ -11,14 +11,27 @@ import re
 import signal
 from typing import Final
 
+AFTER_RECEIVE: Final = "after-receive"
+"""Events have come from the server and are nowhere else."""
+MID_APPEND: Final = "mid-append"
+"""Some of a batch is written to the queue, nothing is committed there."""
 AFTER_APPEND: Final = "after-append"
 """Events are durable in the queue, the server does not know yet."""
 AFTER_ACKNOWLEDGE: Final = "after-acknowledge"
 """The server may forget what the queue holds."""
+BEFORE_COMMIT: Final = "before-commit"
+"""An operator's effect is written in the database, and not committed."""
 AFTER_EFFECT: Final = "after-effect"
 """An operator's effect is committed, its position is not."""
 
-ALL: Final = (AFTER_APPEND, AFTER_ACKNOWLEDGE, AFTER_EFFECT)
+ALL: Final = (
+    AFTER_RECEIVE,
+    MID_APPEND,
+    AFTER_APPEND,
+    AFTER_ACKNOWLEDGE,
+    BEFORE_COMMIT,
+    AFTER_EFFECT,
+)
 
 
 class FailpointError(RuntimeError):

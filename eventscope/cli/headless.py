@@ -12,10 +12,12 @@ import msgspec
 from eventscope.app import EventScope
 from eventscope.cli.signals import OK, Signals, first
 from eventscope.engine import Engine, Snapshot
+from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.errors import EventScopeError
 from eventscope.settings import Settings
 
-HALTED: Final = 1
+FAILED: Final = 1
+"""An operator halted, or has dead letters."""
 TIMED_OUT: Final = 4
 
 Work = Callable[[Engine], Awaitable[int]]
@@ -50,8 +52,8 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     print_summary(snapshot, time.monotonic() - began)
     if failure is not None:
         raise failure
-    halted = any(operator.state == "halted" for operator in snapshot.operators)
-    return HALTED if code == OK and halted else code
+    failed = any(o.state == "halted" or o.dead or o.retrying for o in snapshot.operators)
+    return FAILED if code == OK and failed else code
 
 
 def until_caught_up(timeout: float | None) -> Work:
@@ -61,7 +63,7 @@ def until_caught_up(timeout: float | None) -> Work:
         try:
             await engine.settle(timeout)
         except TimeoutError:
-            late = [f"{o.name} ({o.state})" for o in engine.snapshot().operators if o.depth]
+            late = [f"{o.name} ({o.state})" for o in engine.snapshot().operators if _is_late(o)]
             print(
                 f"eventscope: not caught up after {timeout:g} s"
                 + (f"; still at work: {', '.join(late)}" if late else ""),
@@ -73,6 +75,10 @@ def until_caught_up(timeout: float | None) -> Work:
     return work
 
 
+def _is_late(operator: OperatorSnapshot) -> bool:
+    return bool(operator.depth or operator.retrying or operator.backfill)
+
+
 def print_summary(snapshot: Snapshot, seconds: float) -> None:
     """Print one line of JSON that tells how a run went."""
     operators = snapshot.operators
@@ -80,6 +86,7 @@ def print_summary(snapshot: Snapshot, seconds: float) -> None:
         "events": snapshot.stream.events,
         "applied": {operator.name: operator.applied for operator in operators},
         "failed": {operator.name: operator.failed for operator in operators},
+        "dead": {operator.name: operator.dead for operator in operators},
         "depth": {operator.name: operator.depth for operator in operators},
         "state": {operator.name: operator.state for operator in operators},
         "lag_bytes": snapshot.stream.received_lsn - snapshot.stream.stored_lsn,

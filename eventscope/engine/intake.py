@@ -144,6 +144,8 @@ class Intake:
             await stream.arrived(_IDLE_ADVANCE if ahead else FEEDBACK)
             batch = assembler.take()
             stream.resume()
+            if batch:
+                failpoints.hit(failpoints.AFTER_RECEIVE)
             self._check_history(batch)
             if batch or batch.repeated:
                 self._storing = True

@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from eventscope import failpoints
 from eventscope.operators.fence import Fence
 from eventscope.operators.offsets import Offset
 from eventscope.queue.event import Place, QueuedEvent
@@ -96,6 +97,7 @@ class Session:
                     await cursor.execute(TELL, (PREFIX, written(hops)))
                 yield connection
                 _check(connection)
+                failpoints.hit(failpoints.BEFORE_COMMIT)
         except psycopg.Error as error:
             if pipelined and _comes_from_libpq(error):
                 await connection.close()  # it can be lost before libpq has noticed
