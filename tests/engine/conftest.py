@@ -17,7 +17,9 @@ Write = Callable[..., Awaitable[None]]
 async def notes(connection: Connection) -> Write:
     """Creates the table ``notes(id, text)``; called with ids it inserts them, one a transaction."""
     await connection.execute(
-        "CREATE TABLE notes (id int PRIMARY KEY, text text);ALTER TABLE notes REPLICA IDENTITY FULL"
+        "CREATE TABLE notes (id int PRIMARY KEY, text text);"
+        "ALTER TABLE notes REPLICA IDENTITY FULL;"
+        "CREATE TABLE copies (id int PRIMARY KEY)"
     )
 
     async def write(*ids: int) -> None:

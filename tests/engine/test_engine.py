@@ -29,7 +29,7 @@ async def test_a_snapshot_tells_what_is(
     notes: Write, connection: Connection, settings: Settings
 ) -> None:
     app = Watching()
-    app.query("q", target="notes", sql="SELECT $1::int", ids={"notes": "id"})
+    app.query("q", target="copies", sql="SELECT $1::int", ids={"notes": "id"})
     async with Engine(app, settings) as engine:
         await notes(1, 2, 3)
         await engine.settle(60)
@@ -226,7 +226,7 @@ async def test_a_temporary_slot_sees_all_from_the_start_and_is_gone_afterwards(
 @pytest.mark.parametrize("name", ["reader", "retention", "x" * 200, "ünï \n'", "{[%s]}"])
 async def test_an_operator_may_have_any_name(notes: Write, settings: Settings, name: str) -> None:
     app = Watching(name)
-    app.query(f"q {name}", target="notes", sql="SELECT $1::int", ids={"notes": "id"})
+    app.query(f"q {name}", target="copies", sql="SELECT $1::int", ids={"notes": "id"})
     async with asyncio.timeout(60), Engine(app, settings) as engine:
         await notes(1)
         await engine.settle(60)

@@ -75,15 +75,16 @@ async def test_a_delete_that_the_sql_does_not_show_is_needed_too(
 async def test_a_schema_that_may_not_be_used_blocks(connection, settings, database, role):
     quoted = ODD.replace('"', '""')
     await connection.execute(
-        f'CREATE SCHEMA "{quoted}"; CREATE TABLE "{quoted}"."{quoted}" ("{quoted}" int PRIMARY KEY)'
+        f'CREATE SCHEMA "{quoted}"; CREATE TABLE "{quoted}"."{quoted}" ("{quoted}" int PRIMARY KEY);'
+        f'CREATE TABLE "{quoted}"."2 {quoted}" ("{quoted}" int PRIMARY KEY)'
     )
     app = EventScope("odd")
     app.query(
         "odd",
-        target=f"{ODD}.{ODD}",
+        target=f"{ODD}.2 {ODD}",
         id=ODD,
         ids={f"{ODD}.{ODD}": ODD},
-        sql=f'INSERT INTO "{quoted}"."{quoted}" VALUES ($1) ON CONFLICT DO NOTHING',
+        sql=f'INSERT INTO "{quoted}"."2 {quoted}" VALUES ($1) ON CONFLICT DO NOTHING',
     )
     found = await examined(app, settings)
     assert found.all("schema_usage")[0].found == f"role {role} may not use schema {ODD}"
