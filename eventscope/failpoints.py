@@ -23,6 +23,8 @@ BEFORE_COMMIT: Final = "before-commit"
 """An operator's effect is written in the database, and not committed."""
 AFTER_EFFECT: Final = "after-effect"
 """An operator's effect is committed, its position is not."""
+DURING_PURGE: Final = "during-purge"
+"""Some of the history that is to go is gone."""
 
 ALL: Final = (
     AFTER_RECEIVE,
@@ -31,6 +33,7 @@ ALL: Final = (
     AFTER_ACKNOWLEDGE,
     BEFORE_COMMIT,
     AFTER_EFFECT,
+    DURING_PURGE,
 )
 
 
