@@ -92,7 +92,7 @@ async def _verify(url: str, truths: dict[str, str]) -> int:
         found = await differences(connection, truths)
     for difference in found:
         print(f"eventscope: {difference}", file=sys.stderr)
-    return headless.HALTED if found else OK
+    return headless.FAILED if found else OK
 
 
 def _leave(*_: Any) -> None:

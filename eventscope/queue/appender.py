@@ -17,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from eventscope import failpoints
 from eventscope.replication.assembly import Batch, Row
 
 Result = TypeVar("Result")
@@ -65,9 +66,10 @@ class Appender:
                 [(version, raw, descriptions[version]) for version, raw in batch.relations.items()],
             )
             self._insert(batch.rows)
+            failpoints.hit(failpoints.MID_APPEND)
             connection.executemany(
-                "INSERT INTO txn(first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO txn(first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at,"
+                " hops) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 batch.transactions,
             )
 

@@ -31,6 +31,7 @@ CREATE TABLE operator(name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
 """
 
 _DESK: Final = """
+ALTER TABLE txn ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE operator ADD COLUMN paused TEXT NOT NULL DEFAULT '';
 ALTER TABLE operator ADD COLUMN halted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE operator ADD COLUMN failed_seq INTEGER;
@@ -39,6 +40,7 @@ ALTER TABLE operator ADD COLUMN next_retry REAL;
 ALTER TABLE operator ADD COLUMN error TEXT;
 ALTER TABLE operator ADD COLUMN traceback TEXT;
 ALTER TABLE operator ADD COLUMN skip INTEGER;
+ALTER TABLE operator ADD COLUMN rewind_to INTEGER;
 ALTER TABLE operator ADD COLUMN replay_to INTEGER;
 ALTER TABLE operator ADD COLUMN resume_at INTEGER;
 ALTER TABLE operator ADD COLUMN crashed_at INTEGER;
@@ -48,7 +50,7 @@ CREATE TABLE dead_letter(
     seq INTEGER NOT NULL, relation TEXT NOT NULL, message BLOB NOT NULL,
     first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, end_lsn INTEGER NOT NULL,
     commit_lsn INTEGER NOT NULL, xid INTEGER NOT NULL, committed_at INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, error TEXT NOT NULL, traceback TEXT NOT NULL,
+    hops INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL, traceback TEXT NOT NULL,
     first_at REAL NOT NULL, last_at REAL NOT NULL, next_retry REAL) STRICT;
 CREATE UNIQUE INDEX dead_letter_of ON dead_letter(operator, coalesce(target, seq));
 CREATE TABLE request(
