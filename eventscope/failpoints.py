@@ -17,8 +17,10 @@ AFTER_ACKNOWLEDGE: Final = "after-acknowledge"
 """The server may forget what the queue holds."""
 AFTER_EFFECT: Final = "after-effect"
 """An operator's effect is committed, its position is not."""
+DURING_PURGE: Final = "during-purge"
+"""Some of the history that is to go is gone."""
 
-ALL: Final = (AFTER_APPEND, AFTER_ACKNOWLEDGE, AFTER_EFFECT)
+ALL: Final = (AFTER_APPEND, AFTER_ACKNOWLEDGE, AFTER_EFFECT, DURING_PURGE)
 
 
 class FailpointError(RuntimeError):

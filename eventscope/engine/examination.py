@@ -8,7 +8,6 @@ from pathlib import Path
 from eventscope.app import EventScope
 from eventscope.event import Lsn
 from eventscope.queue.base import Origin, QueueError
-from eventscope.queue.sqlite import described
 from eventscope.queue.status import QueueStatus, look
 from eventscope.replication.connection import SystemIdentity
 from eventscope.replication.doctor import examination
@@ -106,8 +105,8 @@ def _contents(
         return Finding(
             "queue_origin",
             "blocking",
-            f"queue file {path} holds the events of {described(origin)}",
-            f"not of {described(_origin(identity, settings))}",
+            f"queue file {path} holds the events of {origin.described}",
+            f"not of {_origin(identity, settings).described}",
             mend="name another with queue_path",
         )
     theirs = identity.timeline if identity is not None else checkpoint.timeline

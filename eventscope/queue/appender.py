@@ -1,8 +1,10 @@
-"""The connection that appends to a queue file, in a thread of its own.
+"""The connection that makes things durable in a queue file, in a thread of its own.
 
-A batch is one job for the thread, however many statements it takes: between two jobs lies a turn
-of the event loop, which may be busy receiving. Rows go in many at a time, since SQLite gives up
-the interpreter for each statement and must wait to get it back.
+Jobs are done in the order in which they were given, so that an append waits for one other job at
+most and not, as between connections, until SQLite looks again. A batch is one job, however many
+statements it takes: between two jobs lies a turn of the event loop, which may be busy receiving.
+Rows go in many at a time, since SQLite gives up the interpreter for each statement and must wait
+to get it back.
 """
 
 from __future__ import annotations
@@ -33,14 +35,14 @@ class Appender:
         self._connection: sqlite3.Connection
 
     @classmethod
-    async def open(cls, path: Path, prepare: Callable[[sqlite3.Connection], None]) -> Self:
+    async def open(cls, path: Path, prepare: Callable[[sqlite3.Connection, Path], None]) -> Self:
         """Open a file that ``prepare`` accepts, in write-ahead mode."""
         appender = cls()
 
         def connect() -> None:
             appender._connection = connection = sqlite3.connect(path, timeout=10.0)
             try:
-                prepare(connection)
+                prepare(connection, path)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
             except BaseException:
@@ -57,28 +59,39 @@ class Appender:
     async def append(self, batch: Batch, descriptions: Mapping[int, str]) -> None:
         """Store all of a batch, or raise sqlite3.Error and store nothing."""
 
-        def append() -> None:
-            self._connection.executemany(
+        def append(connection: sqlite3.Connection) -> None:
+            connection.executemany(
                 "INSERT INTO relation VALUES (?, ?, ?)",
                 [(version, raw, descriptions[version]) for version, raw in batch.relations.items()],
             )
             self._insert(batch.rows)
-            self._connection.executemany(
+            connection.executemany(
                 "INSERT INTO txn(first_seq, last_seq, end_lsn, commit_lsn, xid, committed_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 batch.transactions,
             )
 
-        await self._commit(append)
+        await self.commit(append)
 
-    async def execute(self, *statements: tuple[str, Sequence[Any]]) -> None:
-        """Run statements as one transaction."""
+    async def execute(self, *statements: tuple[str, Sequence[Any]]) -> list[Any]:
+        """Run statements as one transaction; returns the rows of the last one."""
 
-        def execute() -> None:
+        def execute(connection: sqlite3.Connection) -> list[Any]:
+            rows: list[Any] = []
             for statement, parameters in statements:
-                self._connection.execute(statement, parameters)
+                rows = connection.execute(statement, parameters).fetchall()
+            return rows
 
-        await self._commit(execute)
+        return await self.commit(execute)
+
+    async def commit(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do some work as one transaction; its first statement must be one that writes."""
+
+        def commit() -> Result:
+            with self._connection:
+                return work(self._connection)
+
+        return await self._run(commit)
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
@@ -91,13 +104,6 @@ class Appender:
             values = tuple(chain.from_iterable(rows[start : start + _ROWS]))
             self._connection.execute(_INSERT_MANY, values)
         self._connection.executemany(_INSERT, rows[whole:])
-
-    async def _commit(self, work: Callable[[], None]) -> None:
-        def commit() -> None:
-            with self._connection:
-                work()
-
-        await self._run(commit)
 
     async def _run(self, job: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from eventscope.queue.base import QueueError
+from eventscope.queue.faults import not_opened
 
 
 class FileLock:
@@ -47,13 +48,6 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def not_opened(path: Path, reason: str | None) -> QueueError:
-    """The error for a place that no queue file can be at."""
-    return QueueError(
-        f"queue file {path} cannot be opened: {reason}; name another place with queue_path"
-    )
 
 
 def holder(path: Path) -> str:

@@ -6,8 +6,11 @@ Times are in seconds since the epoch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from eventscope.queue.event import QueuedEvent
+
+_LONGEST: Final = 65_536
 
 Target = tuple[str, ...]
 """A target row's id: the texts of its columns."""
@@ -92,3 +95,15 @@ class Backfill:
     failed: int = 0
     """Ids that became dead letters."""
     started_at: float = field(default=0.0)
+
+
+def limited(text: str) -> str:
+    """Foreign text as it may be kept: 64 Ki characters at most, its end and its beginning.
+
+    What is no Unicode (lone surrogates, from undecodable bytes) is escaped.
+    """
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2 - 50
+        left_out = len(text) - 2 * half
+        text = f"{text[:half]}\n... {left_out} characters left out ...\n{text[-half:]}"
+    return text.encode("utf-8", "backslashreplace").decode()

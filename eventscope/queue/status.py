@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin
-from eventscope.queue.file_lock import holder, not_opened
-from eventscope.queue.sqlite import check_format, unusable
+from eventscope.queue.faults import not_opened, unusable
+from eventscope.queue.file_lock import holder
+from eventscope.queue.schema import known_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,8 @@ def look(path: Path) -> QueueStatus | None:
 
 
 def _read(connection: sqlite3.Connection, path: Path, process: str) -> QueueStatus:
-    if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None:
+    if not known_version(connection, path):
         return QueueStatus(process)
-    [application] = connection.execute("PRAGMA application_id").fetchone()
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    check_format(path, application, version)
     origin = connection.execute("SELECT system_id, database, slot FROM origin").fetchone()
     checkpoint = connection.execute("SELECT timeline, acknowledged FROM checkpoint").fetchone()
     last = connection.execute("SELECT end_lsn FROM txn ORDER BY last_seq DESC LIMIT 1").fetchone()

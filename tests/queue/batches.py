@@ -51,12 +51,12 @@ class Writer:
             self._seq += 1
         return self
 
-    def commit(self) -> Writer:
-        """End the open transaction."""
+    def commit(self, *, at: int = 5) -> Writer:
+        """End the open transaction, so many microseconds after 2000-01-01."""
         self._end += 100
         self.batch.transactions.append(
             Transaction(
-                self._first, self._seq - 1, Lsn(self._end), Lsn(self._end - 10), self._end, 5
+                self._first, self._seq - 1, Lsn(self._end), Lsn(self._end - 10), self._end, at
             )
         )
         self._first = self._seq

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -10,49 +9,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventscope.event import Lsn
-from eventscope.queue.base import Queue, QueueError
+from eventscope.queue.base import QueueError
 from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.pgoutput import DELETE, INSERT
 from tests.queue.batches import ORIGIN, START, Writer, ids
 
 ALL = 1_000
 
-OpenQueue = Callable[..., Awaitable[Queue]]
-
-
-@pytest.fixture(params=["sqlite"])
-async def open_queue(request, tmp_path) -> AsyncIterator[OpenQueue]:
-    """Opens the one queue of the test, again after it was closed."""
-    opened: list[Queue] = []
-
-    async def open_sqlite(*, events: int = 0, bytes: int = 10**9) -> Queue:
-        queue = await SqliteQueue.open(
-            tmp_path / "queue.db", retention_events=events, retention_bytes=bytes
-        )
-        opened.append(queue)
-        return queue
-
-    yield {"sqlite": open_sqlite}[request.param]
-    for queue in opened:
-        await queue.close()
-
-
-@pytest.fixture
-async def queue(open_queue) -> Queue:
-    queue = await open_queue()
-    await queue.begin(ORIGIN, START)
-    return queue
-
-
-@pytest.fixture
-def writer() -> Writer:
-    return Writer()
-
 
 async def test_a_new_queue_is_empty(open_queue):
     queue = await open_queue()
     assert queue.checkpoint is None
-    assert queue.last_seq == 0
+    assert (queue.last_seq, queue.oldest_seq) == (0, 1)
+    assert await queue.place(0) is None
+    assert await queue.seq_at(100, 0) == 0
+    assert await queue.seq_from_time(0) == await queue.seq_from_lsn(0) == 1
     assert (dict(queue.relations), dict(queue.latest_versions)) == ({}, {})
     assert await queue.read(0, [1], ALL) == []
     assert await queue.counts(0) == {}
@@ -136,6 +107,70 @@ async def test_counts_are_by_relation_and_kind(queue, writer):
     assert await queue.counts(0) == {(posts, INSERT): 1, (posts, DELETE): 2, (comments, INSERT): 1}
     assert await queue.counts(2) == {(posts, DELETE): 1, (comments, INSERT): 1}
     assert await queue.counts(4) == {}
+
+
+async def test_reading_and_counting_stop_where_they_are_told_to(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, *"abcd").commit().take())
+    assert ids(await queue.read(1, [posts], ALL, until=3)) == ["b", "c"]
+    assert ids(await queue.read(1, [posts], ALL, until=99)) == ["b", "c", "d"]
+    assert await queue.read(3, [posts], ALL, until=3) == []
+    assert await queue.counts(1, until=3) == {(posts, INSERT): 2}
+    assert await queue.counts(1, until=99) == {(posts, INSERT): 3}
+
+
+@pytest.fixture
+async def three(queue, writer):
+    """Two transactions of two events each, an hour apart, and one that has not ended."""
+    posts = writer.table("posts")
+    writer.rows(posts, "a", "b").commit(at=5).rows(posts, "c", "d").commit(at=3_600_000_005)
+    await queue.append(*writer.rows(posts, "open").take())
+    return queue
+
+
+async def test_an_event_has_a_place_in_the_stream_and_is_found_by_it(three):
+    places = {1: (200, 0), 2: (200, 1), 3: (300, 0), 4: (300, 1)}
+    assert {seq: await three.place(seq) for seq in (1, 2, 3, 4)} == places
+    assert [await three.seq_at(*place) for place in places.values()] == [1, 2, 3, 4]
+    assert [await three.place(seq) for seq in (0, 5)] == [None, None]
+
+
+async def test_a_place_between_events_is_the_one_before_it(three):
+    assert await three.seq_at(0, 0) == 0
+    assert await three.seq_at(199, 1) == 0
+    assert await three.seq_at(200, 99) == 2
+    assert await three.seq_at(250, 0) == 2
+    assert await three.seq_at(1_000, 0) == 4
+
+
+async def test_the_first_event_since_a_time_or_a_position_is_found(three):
+    times = (0, 5, 6, 3_600_000_005, 3_600_000_006)
+    assert [await three.seq_from_time(time) for time in times] == [1, 1, 3, 3, 5]
+    positions = (0, 190, 191, 290, 291)
+    assert [await three.seq_from_lsn(lsn) for lsn in positions] == [1, 1, 3, 3, 5]
+
+
+async def test_what_was_given_up_is_not_found(three):
+    await three.advance("slow", 1)
+    assert three.oldest_seq == 1
+    assert await three.prune() == 1
+    assert three.oldest_seq == 2
+    assert await three.seq_from_time(0) == await three.seq_from_lsn(0) == 2
+    await three.advance("slow", 4)
+    assert await three.prune() == 3
+    assert three.oldest_seq == 5
+    assert await three.seq_from_time(0) == await three.seq_from_lsn(0) == 5
+    assert await three.seq_at(199, 1) == 4
+
+
+async def test_where_an_operator_stands_has_a_place_after_its_event_is_given_up(three, open_queue):
+    await three.advance("slow", 2)
+    await three.advance("fast", 4)
+    assert await three.prune() == 2
+    await three.close()
+    queue = await open_queue()
+    assert (await queue.place(2), await queue.place(4)) == ((200, 1), (300, 1))
+    assert queue.oldest_seq == 3
 
 
 async def test_a_new_operator_starts_at_the_end_of_the_log_and_keeps_its_place(
@@ -261,7 +296,7 @@ async def test_the_checkpoint_and_the_numbering_survive_pruning_everything(
     assert await queue.read(0, [posts], ALL) == []
     await queue.close()
     queue = await open_queue()
-    assert queue.last_seq == 3
+    assert (queue.last_seq, queue.oldest_seq) == (3, 4)
     assert queue.checkpoint == replace(START, stored=Lsn(200))
     await queue.append(*Writer(next_seq=4).rows(posts, "d").commit().take())
     (event,) = await queue.read(0, [posts], ALL)

@@ -11,7 +11,8 @@ import pytest
 
 from eventscope.event import Lsn
 from eventscope.queue.base import QueueError
-from eventscope.queue.sqlite import VERSION, SqliteQueue
+from eventscope.queue.schema import VERSION
+from eventscope.queue.sqlite import SqliteQueue
 from eventscope.queue.status import QueueStatus, look
 from tests.queue.batches import ORIGIN, START, Writer
 

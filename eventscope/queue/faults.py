@@ -1,0 +1,62 @@
+"""What can be wrong with a queue file, each with what to do about it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from eventscope.queue.base import Origin, QueueError
+
+_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def not_opened(path: Path, reason: str | None) -> QueueError:
+    """The error for a place that no queue file can be at."""
+    return QueueError(
+        f"queue file {path} cannot be opened: {reason}; name another place with queue_path"
+    )
+
+
+def unusable(path: Path, error: sqlite3.Error) -> QueueError:
+    """The error for a file that SQLite cannot read."""
+    return QueueError(
+        f"queue file {path} cannot be used: {error}; "
+        f"it was left as it is: move it away to start with an empty queue"
+    )
+
+
+def of_another_stream(name: str, origin: Origin, other: Origin) -> QueueError:
+    """The error for a queue that holds other events than are to come."""
+    return QueueError(
+        f"{name} holds the events of {origin.described}, "
+        f"not of {other.described}; name another with queue_path"
+    )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name the file in what SQLite raises; raises QueueError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise unusable(path, error) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file in what SQLite raises; raises QueueError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
+            raise unusable(path, error) from error
+        raise QueueError(
+            f"queue file {path} cannot be written: {error}; "
+            f"nothing is lost: mend that, then start again"
+        ) from error
