@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     """Whether the slot outlives the process. A temporary one starts at now each time."""
     replica_identity: Literal["keep", "full"] = "keep"
     """``full``: set REPLICA IDENTITY FULL on tables whose operators need old values."""
-    queue_storage_adapter: Literal["sqlite"] = "sqlite"
+    queue_storage_adapter: str = "sqlite"
+    """What holds the queue: ``sqlite``, ``memory``, or ``package.module:Class``."""
     queue_path: Path | None = None
     """The queue file; by default ``.eventscope/<app_name>-<slot_name>.db``."""
     retention_events: Annotated[int, Field(ge=0)] = 100_000

@@ -23,9 +23,9 @@ from eventscope.operators.failures import error_logger
 from eventscope.operators.handler import HandlerEffect
 from eventscope.operators.query import QueryEffect
 from eventscope.operators.runner import Runner
+from eventscope.queue.adapters import open_queue
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
-from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.assembly import Batch, Row
 from eventscope.replication.connection import Unreachable, conninfo, server_label
 from eventscope.settings import Settings, SettingsError
@@ -81,11 +81,7 @@ class Engine:
                 f"application {self.app.name!r} follows no table: declare one with app.entity()"
             )
         settings = self.settings
-        self._queue = await SqliteQueue.open(
-            settings.queue_file(self.app.name),
-            retention_events=settings.retention_events,
-            retention_bytes=settings.retention_bytes,
-        )
+        self._queue = await open_queue(settings, self.app.name)
         self._reader = Reader(
             self.app, settings, self._queue, self._on_append, attended=self._attended
         )
