@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     replica_identity: Literal["keep", "full"] = "keep"
     """``full``: set REPLICA IDENTITY FULL on tables whose operators need old values."""
     queue_storage_adapter: str = "sqlite"
+    """What holds the queue: ``sqlite``, ``memory``, or ``package.module:Class``."""
     queue_path: Path | None = None
     """The queue file; by default ``.eventscope/<app_name>-<slot_name>.db``."""
     retention_events: Annotated[int, Field(ge=0)] = 100_000

@@ -28,10 +28,10 @@ from eventscope.engine.snapshot import (
 )
 from eventscope.engine.workforce import Workforce
 from eventscope.operators.runner import Runner
+from eventscope.queue.adapters import open_queue
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Backfill
-from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.assembly import Batch, Row
 from eventscope.replication.connection import Unreachable, server_label
 from eventscope.settings import Settings, SettingsError
@@ -90,11 +90,7 @@ class Engine:
                 f"application {self.app.name!r} follows no table: declare one with app.entity()"
             )
         settings = self.settings
-        self._queue = await SqliteQueue.open(
-            settings.queue_file(self.app.name),
-            retention_events=settings.retention_events,
-            retention_bytes=settings.retention_bytes,
-        )
+        self._queue = await open_queue(settings, self.app.name)
         self._workforce = workforce = Workforce(self.app, settings, self._queue)
         if settings.holds_back:
             self._applied = Applied(self._queue, lambda: workforce.done)

@@ -66,7 +66,9 @@ async def examine(app: EventScope | None, settings: Settings) -> Examination:
 
 
 def _queue_file(app: EventScope | None, settings: Settings) -> Path | None:
-    """The queue file; None if nothing tells which it would be."""
+    """The queue file; None if there is none, or nothing tells which it would be."""
+    if settings.queue_storage_adapter != "sqlite":
+        return None
     name = app.name if app is not None else settings.app_name
     if name is None and settings.queue_path is None:
         return None

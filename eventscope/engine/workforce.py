@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from eventscope.operators.query_effect import QueryEffect
 from eventscope.operators.runner import Runner
 from eventscope.operators.session import Session
 from eventscope.queue.base import Queue
+from eventscope.queue.marks import Marks
 from eventscope.queue.records import Backfill, OperatorRecord
 from eventscope.replication.assembly import Counts
 from eventscope.replication.connection import SystemIdentity, conninfo
@@ -35,19 +36,6 @@ _log = structlog.get_logger("eventscope.engine")
 
 _CRASHES: int = 3
 """Ends of the process at one event after which its operator is paused."""
-
-
-class Marks:
-    """Stand-in."""
-
-    def __init__(self, path: object) -> None: ...
-    def of(self, name: str) -> Callable[[int], None]:
-        return lambda seq: None
-
-    def left(self, name: str) -> int:
-        return 0
-
-    def close(self) -> None: ...
 
 
 class Workforce:
@@ -64,7 +52,7 @@ class Workforce:
         self._app = app
         self._settings = settings
         self._queue = queue
-        self._marks = Marks(queue.path)
+        self._marks: Marks | None = None
         self._ledgered = ledgered(app) if settings.exactly_once else ()
         self._ledger = Ledger(settings, app.name) if self._ledgered else None
         self._claimed = asyncio.Event()
@@ -73,6 +61,8 @@ class Workforce:
     async def start(self) -> None:
         """Have every operator stand where it stood."""
         logger = error_logger(self._settings.error_logger_adapter)
+        if self._queue.path is not None:
+            self._marks = Marks.open(self._queue.path, [each.name for each in self._app.operators])
         for operator in self._app.operators:
             backoff = Backoff.of(self._settings)
             reports = Reports(operator.name, logger, backoff, self._settings)
@@ -152,12 +142,13 @@ class Workforce:
         """Release everything."""
         for runner in self.runners.values():
             await runner.close()
-        self._marks.close()
+        if self._marks is not None:
+            self._marks.close()
 
     def _effect(
         self, operator: Operator, runner: Runner, reports: Reports
     ) -> tuple[Effect, Backfilling | None]:
-        mark = self._marks.of(operator.name)
+        mark = self._marks[operator.name].set if self._marks is not None else _unmarked
         if isinstance(operator, QueryOperator):
             session = self._session(operator, runner, cursor_factory=psycopg.AsyncRawCursor)
             effect = QueryEffect(operator, session, runner.letters, reports)
@@ -206,7 +197,7 @@ class Workforce:
 
     def _with_crash(self, record: OperatorRecord) -> OperatorRecord:
         """Count the end of the last process against the event that the operator was at."""
-        at = self._marks.left(record.name)
+        at = self._marks.left.get(record.name) if self._marks is not None else None
         if not at:
             return record
         crashes = record.crashes + 1 if record.crashed_at == at else 1
@@ -227,3 +218,7 @@ class Workforce:
         for operator in self._app.operators:
             if operator.alias:
                 yield operator.alias, operator.name
+
+
+def _unmarked(seq: int) -> None:
+    """What ends with the process needs no mark."""

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, fields
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -24,7 +24,7 @@ from eventscope.queue.desk_view import (
     texts_or_none,
 )
 from eventscope.queue.event import QueuedEvent
-from eventscope.queue.faults import writing
+from eventscope.queue.faults import name_is_taken, writing
 from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord, Target, limited
 from eventscope.replication.relations import Relation
 
@@ -69,13 +69,7 @@ class Desk(DeskView):
 
     async def save_operator(self, record: OperatorRecord) -> None:
         """Put a record in the place of the one with its name, if there is one."""
-        record = replace(
-            record,
-            paused=limited(record.paused),
-            error=limited(record.error) if record.error is not None else None,
-            traceback=limited(record.traceback) if record.traceback is not None else None,
-        )
-        await self._keep(_replace("operator", OPERATOR), astuple(record))
+        await self._keep(_replace("operator", OPERATOR), astuple(record.limited()))
 
     async def rename_operator(self, old: str, new: str) -> None:
         """Give all that an operator has to another name."""
@@ -93,10 +87,7 @@ class Desk(DeskView):
                 await self._log.commit(rename)
         except QueueError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise QueueError(
-                    f"operator {old} cannot be renamed {new}: the queue has an operator of that "
-                    f"name; drop one of them"
-                ) from None
+                raise name_is_taken(old, new) from None
             raise
 
     async def drop_operator(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What can be wrong with a queue file, each with what to do about it."""
+"""What can be wrong with a queue, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ def of_another_stream(name: str, origin: Origin, other: Origin) -> QueueError:
     return QueueError(
         f"{name} holds the events of {origin.described}, "
         f"not of {other.described}; name another with queue_path"
+    )
+
+
+def name_is_taken(old: str, new: str) -> QueueError:
+    """The error for an operator that cannot have the name that it is to have."""
+    return QueueError(
+        f"operator {old} cannot be renamed {new}: the queue has an operator of that name; "
+        f"drop one of them"
     )
 
 

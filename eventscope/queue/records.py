@@ -5,7 +5,7 @@ Times are in seconds since the epoch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from eventscope.queue.event import QueuedEvent
@@ -45,6 +45,15 @@ class OperatorRecord:
     """The event at which the process last ended without a word."""
     crashes: int = 0
     """How often it did so there."""
+
+    def limited(self) -> OperatorRecord:
+        """The same, its foreign texts as they may be kept."""
+        return replace(
+            self,
+            paused=limited(self.paused),
+            error=limited(self.error) if self.error is not None else None,
+            traceback=limited(self.traceback) if self.traceback is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin
-from eventscope.queue.faults import not_opened, unusable
+from eventscope.queue.faults import reading
 from eventscope.queue.file_lock import holder
+from eventscope.queue.outside import address
 from eventscope.queue.schema import known_version
 
 
@@ -32,19 +32,12 @@ def look(path: Path) -> QueueStatus | None:
     Raises:
         QueueError: it is damaged, not ours, or of a newer version.
     """
-    if path.is_symlink():
-        raise not_opened(path, "it is a symbolic link")
+    process = holder(path)
+    place = address(path, process)
     if not path.exists():
         return None
-    process = holder(path)
-    # without a log beside it nobody writes, and to read it as it is leaves no files behind
-    written = process or Path(f"{path}-wal").exists()
-    place = f"file:{quote(str(path))}?mode=ro" + ("" if written else "&immutable=1")
-    try:
-        with closing(sqlite3.connect(place, uri=True)) as connection:
-            return _read(connection, path, process)
-    except sqlite3.Error as error:
-        raise unusable(path, error) from None
+    with reading(path), closing(sqlite3.connect(place, uri=True)) as connection:
+        return _read(connection, path, process)
 
 
 def _read(connection: sqlite3.Connection, path: Path, process: str) -> QueueStatus:

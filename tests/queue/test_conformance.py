@@ -90,11 +90,10 @@ async def test_an_open_transaction_is_dropped_when_asked_and_can_come_again(queu
     assert ids(await queue.read(0, [posts], ALL)) == ["a", "b", "c"]
 
 
-async def test_an_open_transaction_is_dropped_on_reopening(queue, writer, open_queue):
+async def test_an_open_transaction_is_dropped_on_reopening(queue, writer, reopen):
     posts = writer.table("posts")
     await queue.append(*writer.rows(posts, "a").commit().rows(posts, "half").take())
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert queue.last_seq == 1
     await queue.append(*Writer(next_seq=2).rows(posts, "b").commit().take())
     assert ids(await queue.read(0, [posts], ALL)) == ["a", "b"]
@@ -163,31 +162,29 @@ async def test_what_was_given_up_is_not_found(three):
     assert await three.seq_at(199, 1) == 4
 
 
-async def test_where_an_operator_stands_has_a_place_after_its_event_is_given_up(three, open_queue):
+async def test_where_an_operator_stands_has_a_place_after_its_event_is_given_up(three, reopen):
     await three.advance("slow", 2)
     await three.advance("fast", 4)
     assert await three.prune() == 2
-    await three.close()
-    queue = await open_queue()
+    queue = await reopen(three)
     assert (await queue.place(2), await queue.place(4)) == ((200, 1), (300, 1))
     assert queue.oldest_seq == 3
 
 
 async def test_a_new_operator_starts_at_the_end_of_the_log_and_keeps_its_place(
-    queue, writer, open_queue
+    queue, writer, reopen
 ):
     posts = writer.table("posts")
     await queue.append(*writer.rows(posts, "a", "b").commit().take())
     assert await queue.position("counts") == 2
     await queue.append(*writer.rows(posts, "c").commit().take())
     assert await queue.position("counts") == 2
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert await queue.position("counts") == 2
     assert await queue.position("another") == 3
 
 
-async def test_operators_advance_independently_of_each_other(queue, writer, open_queue):
+async def test_operators_advance_independently_of_each_other(queue, writer, reopen):
     posts = writer.table("posts")
     await queue.position("one")
     await queue.position("two")
@@ -195,12 +192,11 @@ async def test_operators_advance_independently_of_each_other(queue, writer, open
     await queue.advance("one", 1)
     await queue.advance("one", 2)
     assert (await queue.position("one"), await queue.position("two")) == (2, 0)
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert (await queue.position("one"), await queue.position("two")) == (2, 0)
 
 
-async def test_the_checkpoint_moves_with_what_is_stored_and_acknowledged(queue, writer, open_queue):
+async def test_the_checkpoint_moves_with_what_is_stored_and_acknowledged(queue, writer, reopen):
     assert queue.checkpoint == START
     assert queue.checkpoint.reached == 100
     posts = writer.table("posts")
@@ -209,14 +205,11 @@ async def test_the_checkpoint_moves_with_what_is_stored_and_acknowledged(queue, 
     assert queue.checkpoint.reached == 200
     await queue.acknowledge(Lsn(250))
     assert queue.checkpoint.reached == 250
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert queue.checkpoint == replace(START, stored=Lsn(200), acknowledged=Lsn(250))
 
 
-async def test_relation_versions_survive_and_the_latest_of_a_table_is_known(
-    queue, writer, open_queue
-):
+async def test_relation_versions_survive_and_the_latest_of_a_table_is_known(queue, writer, reopen):
     first = writer.table("posts", "id")
     await queue.append(*writer.rows(first, "a").commit().take())
     second = writer.table("posts", "id", "title")
@@ -225,11 +218,10 @@ async def test_relation_versions_survive_and_the_latest_of_a_table_is_known(
     for _ in range(2):
         assert [len(queue.relations[version].columns) for version in (first, second)] == [1, 2]
         assert list(queue.latest_versions.values()) == [(second, raw)]
-        await queue.close()
-        queue = await open_queue()
+        queue = await reopen(queue)
 
 
-async def test_another_stream_is_refused_and_named(queue, open_queue):
+async def test_another_stream_is_refused_and_named(queue, reopen):
     for other in (
         replace(ORIGIN, system_id="8"),
         replace(ORIGIN, database="shop"),
@@ -238,8 +230,7 @@ async def test_another_stream_is_refused_and_named(queue, open_queue):
         with pytest.raises(QueueError, match=r"database blog .*not of database .*queue_path"):
             await queue.begin(other, START)
     assert queue.checkpoint == START
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert queue.checkpoint == START
     await queue.begin(ORIGIN, START)
 
@@ -256,9 +247,9 @@ async def test_pruning_keeps_what_an_operator_has_not_passed(queue, writer):
     assert [event.event().index for event in await queue.read(0, [posts], ALL)] == [2, 3, 4]
 
 
-async def test_pruning_keeps_history(queue, writer, open_queue):
-    await queue.close()
+async def test_pruning_keeps_history(writer, open_queue):
     queue = await open_queue(events=3)
+    await queue.begin(ORIGIN, START)
     posts = writer.table("posts")
     for id in "abcde":
         writer.rows(posts, id).commit()
@@ -269,10 +260,10 @@ async def test_pruning_keeps_history(queue, writer, open_queue):
 
 
 async def test_a_queue_that_is_too_large_keeps_less_history_but_what_operators_need(
-    queue, writer, open_queue
+    writer, open_queue
 ):
-    await queue.close()
     queue = await open_queue(events=10_000, bytes=100_000)
+    await queue.begin(ORIGIN, START)
     posts = writer.table("posts")
     for n in range(100):
         writer.rows(posts, str(n), size=10_000).commit()
@@ -287,15 +278,12 @@ async def test_a_queue_that_is_too_large_keeps_less_history_but_what_operators_n
     assert len(kept) < 20
 
 
-async def test_the_checkpoint_and_the_numbering_survive_pruning_everything(
-    queue, writer, open_queue
-):
+async def test_the_checkpoint_and_the_numbering_survive_pruning_everything(queue, writer, reopen):
     posts = writer.table("posts")
     await queue.append(*writer.rows(posts, *"abc").commit().take())
     assert await queue.prune() == 3
     assert await queue.read(0, [posts], ALL) == []
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert (queue.last_seq, queue.oldest_seq) == (3, 4)
     assert queue.checkpoint == replace(START, stored=Lsn(200))
     await queue.append(*Writer(next_seq=4).rows(posts, "d").commit().take())

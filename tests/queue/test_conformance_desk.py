@@ -43,12 +43,11 @@ async def test_an_operator_is_unknown_until_it_was_saved(queue):
     assert await queue.operators() == []
 
 
-async def test_a_record_comes_back_whole_also_after_reopening(queue, open_queue):
+async def test_a_record_comes_back_whole_also_after_reopening(queue, reopen):
     await queue.save_operator(FAILING)
     assert await queue.operator("post_counts") == FAILING
     assert (await queue.operator("post_counts")).halted is True
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert await queue.operator("post_counts") == FAILING
 
 
@@ -87,7 +86,7 @@ async def test_an_error_of_any_length_and_form_is_kept_by_its_beginning_and_end(
     assert (letter.error, letter.traceback) == (kept.error, kept.traceback)
 
 
-async def test_a_letter_keeps_its_event_when_the_log_has_given_it_up(queue, open_queue):
+async def test_a_letter_keeps_its_event_when_the_log_has_given_it_up(queue, reopen):
     _, event = await events(queue, "a", "b")
     letter = await queue.put_letter("post_counts", ("7", "x"), event, **FAILURE)
     assert (letter.operator, letter.target, letter.event) == ("post_counts", ("7", "x"), event)
@@ -95,8 +94,7 @@ async def test_a_letter_keeps_its_event_when_the_log_has_given_it_up(queue, open
     assert letter.first_at == letter.last_at
     assert letter.next_retry is None
     assert await queue.prune() == 2
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert await queue.letters() == [letter]
     assert await queue.letter(letter.id) == letter
     kept = letter.event.event()
@@ -135,7 +133,7 @@ async def test_a_letter_is_dropped_and_its_id_never_given_again(queue):
     assert (await queue.put_letter("notify", None, event, **FAILURE)).id != letter.id
 
 
-async def test_a_backfill_is_kept_until_it_is_dropped(queue, open_queue):
+async def test_a_backfill_is_kept_until_it_is_dropped(queue, reopen):
     backfill = Backfill("post_counts", "ann", started_at=5.5)
     await queue.save_backfill(backfill)
     assert await queue.backfill("post_counts") == backfill
@@ -143,8 +141,7 @@ async def test_a_backfill_is_kept_until_it_is_dropped(queue, open_queue):
         backfill, entity=1, after=("1", "ü"), done=500, total=900, rate=100.0, failed=2
     )
     await queue.save_backfill(further)
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     assert await queue.backfill("post_counts") == further
     assert await queue.backfill("likes") is None
     await queue.drop_backfill("post_counts")
@@ -152,12 +149,11 @@ async def test_a_backfill_is_kept_until_it_is_dropped(queue, open_queue):
     assert await queue.backfill("post_counts") is None
 
 
-async def test_what_rows_map_to_is_known_by_operator_and_entity(queue, open_queue):
+async def test_what_rows_map_to_is_known_by_operator_and_entity(queue, reopen):
     await queue.map("post_counts", "comments", {("1",): ("7",), ("2",): None, ("3", "x"): ("8",)})
     await queue.map("post_counts", "likes", {("1",): ("9",)})
     await queue.map("other", "comments", {("1",): ("5", "6")})
-    await queue.close()
-    queue = await open_queue()
+    queue = await reopen(queue)
     keys = [("1",), ("2",), ("3", "x"), ("4",)]
     assert await queue.mapped("post_counts", "comments", keys) == {
         ("1",): ("7",),
@@ -221,7 +217,7 @@ async def test_a_renamed_operator_keeps_all_it_has(busy_queue):
 
 
 async def test_an_operator_is_not_renamed_over_another(busy_queue):
-    with pytest.raises(QueueError, match="old cannot be renamed other.*drop"):
+    with pytest.raises(QueueError, match=r"old cannot be renamed other.*drop"):
         await busy_queue.rename_operator("old", "other")
     assert await everything_of(busy_queue, "old") == ALL
     assert await everything_of(busy_queue, "other") == ALL

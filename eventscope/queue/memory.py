@@ -1,0 +1,217 @@
+"""The queue in memory: for tests, and for applications that need no more than what is to come.
+
+What it holds ends with the process. Unless the slot is held back until operators have applied
+what it sends, events that were stored here and not applied are lost then.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Final
+
+from eventscope.event import Lsn
+from eventscope.queue.base import Checkpoint, Origin, QueueError
+from eventscope.queue.event import Place, QueuedEvent
+from eventscope.queue.faults import of_another_stream
+from eventscope.queue.memory_desk import MemoryDesk
+from eventscope.replication.assembly import Batch, Counts, Row
+from eventscope.replication.pgoutput import Subject, subject
+from eventscope.replication.relations import Relation, Transaction
+
+_ROW: Final = 200
+"""Bytes that a row takes beside its message."""
+
+
+class MemoryQueue(MemoryDesk):
+    """A queue that ends with its process, and has no file.
+
+    Args:
+        retention_events: events kept after every operator has passed them.
+        retention_bytes: size of all events beyond which fewer are kept.
+    """
+
+    def __init__(self, *, retention_events: int, retention_bytes: int) -> None:
+        super().__init__()
+        self._retention_events = retention_events
+        self._retention_bytes = retention_bytes
+        self._origin: Origin | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._last: Transaction | None = None
+        self._relations: dict[int, Relation] = {}
+        self._latest: dict[Subject, tuple[int, bytes]] = {}
+        self._oldest_seq = 1
+        self._rows: list[Row] = []
+        """From ``oldest_seq`` on without gaps, those of an open transaction at the end."""
+        self._transactions: list[Transaction] = []
+
+    @property
+    def path(self) -> None:
+        """None: it lies in no file."""
+        return None
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """How far the log has come."""
+        return self._checkpoint
+
+    @property
+    def last(self) -> Transaction | None:
+        """The last transaction."""
+        return self._last
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence number of the last visible event."""
+        return self._last.last_seq if self._last is not None else 0
+
+    @property
+    def oldest_seq(self) -> int:
+        """The first event that is still kept."""
+        return self._oldest_seq
+
+    @property
+    def relations(self) -> Mapping[int, Relation]:
+        """Every relation version that queued events are described by."""
+        return self._relations
+
+    @property
+    def latest_versions(self) -> Mapping[Subject, tuple[int, bytes]]:
+        """The latest relation version of each subject."""
+        return self._latest
+
+    async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
+        """Start the log at a checkpoint, or move it there if nothing lies between."""
+        if self._origin is not None and self._origin != origin:
+            raise of_another_stream("the queue in memory", self._origin, origin)
+        self._origin, self._checkpoint = origin, checkpoint
+
+    async def append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
+        """Store a batch."""
+        if batch.rows:
+            first, next_seq = batch.rows[0][0], self._oldest_seq + len(self._rows)
+            if first != next_seq or batch.rows[-1][0] != first + len(batch.rows) - 1:
+                raise QueueError(f"the queue in memory wants event {next_seq} next, not {first}")
+        self._rows += batch.rows
+        for version, message in batch.relations.items():
+            self._relations[version] = relations[version]
+            self._latest[subject(message)] = (version, message)
+        if batch.transactions:
+            self._transactions += batch.transactions
+            self._last = batch.transactions[-1]
+            self._checkpoint = replace(self._begun(), stored=self._last.end_lsn)
+
+    async def acknowledge(self, lsn: Lsn) -> None:
+        """Note what the server may forget."""
+        self._checkpoint = replace(self._begun(), acknowledged=lsn)
+
+    async def discard_open(self) -> None:
+        """Drop the rows of a transaction whose end never came."""
+        del self._rows[self._place_in_rows(self.last_seq + 1) :]
+
+    async def position(self, operator: str) -> int:
+        """Where an operator stands; a new one starts at the end of the log."""
+        if await self.operator(operator) is None:
+            await self.advance(operator, self.last_seq)
+        return self._operators[operator].position
+
+    async def counts(self, after: int, until: int | None = None) -> Counts:
+        """Count the visible events after ``after``, up to ``until``, by version and kind."""
+        places = self._places(after, until)
+        return dict(Counter((self._rows[n][1], self._rows[n][2][0]) for n in places))
+
+    async def read(
+        self, after: int, relations: Collection[int], limit: int, until: int | None = None
+    ) -> list[QueuedEvent]:
+        """The first ``limit`` visible events after ``after``, up to ``until``, of some versions."""
+        wanted, events = frozenset(relations), list[QueuedEvent]()
+        number = bisect_left(self._transactions, after + 1, key=_last_seq)
+        for place in self._places(after, until):
+            seq, version, message = self._rows[place]
+            if len(events) >= limit:
+                break
+            if version in wanted:
+                while self._transactions[number].last_seq < seq:
+                    number += 1
+                transaction = self._transactions[number]
+                events.append(QueuedEvent(seq, self._relations[version], message, transaction))
+        return events
+
+    async def place(self, seq: int) -> Place | None:
+        """Where in the stream an event is; None if nothing tells it any more."""
+        number = bisect_left(self._transactions, seq, key=_last_seq)
+        for transaction in self._transactions[number : number + 1]:
+            if transaction.first_seq <= seq:
+                return Place(transaction.end_lsn, seq - transaction.first_seq)
+        return None
+
+    async def seq_at(self, end_lsn: int, index: int) -> int:
+        """The last event at or before a place; if all are behind it, what is before the oldest."""
+        number = bisect_right(self._transactions, end_lsn, key=lambda known: known.end_lsn)
+        if not number:
+            return self._oldest_seq - 1
+        first, last, end, *_ = self._transactions[number - 1]
+        return min(first + index, last) if end == end_lsn else last
+
+    async def seq_from_time(self, microseconds: int) -> int:
+        """The first event of a transaction that committed then or later."""
+        return self._first_of(lambda known: known.committed_at >= microseconds)
+
+    async def seq_from_lsn(self, lsn: int) -> int:
+        """The first event whose commit record lies there or later."""
+        return self._first_of(lambda known: known.commit_lsn >= lsn)
+
+    async def prune(self) -> int:
+        """Give up history that no operator needs and retention no longer keeps."""
+        positions = (record.position for record in self._operators.values())
+        passed = min(positions, default=self.last_seq)
+        end = min(passed, self.last_seq - self._history(), self.last_seq)
+        dropped = max(end + 1 - self._oldest_seq, 0)
+        del self._rows[:dropped]
+        self._oldest_seq += dropped
+        # the last one is the checkpoint, and those at which operators stand tell their places
+        needed = bisect_left(self._transactions, min(passed, end + 1), key=_last_seq)
+        del self._transactions[: min(needed, len(self._transactions) - 1)]
+        self._give_up_relations()
+        return dropped
+
+    async def close(self) -> None:
+        """Nothing is to be released."""
+
+    def _places(self, after: int, until: int | None) -> range:
+        """Where the visible rows of a range lie."""
+        end = self.last_seq if until is None else min(until, self.last_seq)
+        return range(self._place_in_rows(after + 1), self._place_in_rows(end + 1))
+
+    def _place_in_rows(self, seq: int) -> int:
+        return max(seq - self._oldest_seq, 0)
+
+    def _first_of(self, is_it: Callable[[Transaction], bool]) -> int:
+        first = next((known.first_seq for known in self._transactions if is_it(known)), None)
+        return self.last_seq + 1 if first is None else max(first, self._oldest_seq)
+
+    def _history(self) -> int:
+        """How many events to keep: half as many while they are too large."""
+        size = sum(len(message) + _ROW for _, _, message in self._rows)
+        if size <= self._retention_bytes:
+            return self._retention_events
+        return min(self._retention_events, len(self._rows) // 2)
+
+    def _give_up_relations(self) -> None:
+        latest = {version for version, _ in self._latest.values()}
+        unused = self._relations.keys() - latest
+        if unused:
+            unused -= {version for _, version, _ in self._rows}
+            kept = self._relations.items()
+            self._relations = {version: known for version, known in kept if version not in unused}
+
+    def _begun(self) -> Checkpoint:
+        if self._checkpoint is None:
+            raise RuntimeError("the queue has not begun")
+        return self._checkpoint
+
+
+def _last_seq(transaction: Transaction) -> int:
+    return transaction.last_seq
