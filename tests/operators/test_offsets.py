@@ -23,7 +23,7 @@ from tests.conftest import Connection, MakeSettings
 from tests.proxy import Proxy
 from tests.replication.reading import role_url
 from tests.servers import fresh_database
-from tests.waiting import until, until_async
+from tests.waiting import PATIENCE, until, until_async
 
 HERE = SystemIdentity("7001", 1, Lsn(1000), "test")
 ODD = 'Odd "name"; $1 %s \\ x'
@@ -203,7 +203,8 @@ async def test_a_transaction_of_a_suspended_instance_is_ended(
     await older.claim(HERE, {"counts": FIRST})
     with capture_logs() as logs, pytest.raises(ConnectionLost):
         async with noting(session, older.offset("counts"), SECOND, "older"):
-            assert await newer.claim(HERE, {"counts": FIRST}) == {"counts": FIRST}
+            claiming = asyncio.wait_for(newer.claim(HERE, {"counts": FIRST}), PATIENCE)
+            assert await claiming == {"counts": FIRST}
     assert "another instance still held eventscope.offsets, ended: pid" in logs[0]["event"]
     with pytest.raises(Fenced):
         await note(session, older.offset("counts"), SECOND, "older")
