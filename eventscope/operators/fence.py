@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
+from psycopg.rows import tuple_row
+
 from eventscope.replication.connection import Connection
 
 _PAUSES: Final = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
@@ -54,7 +56,8 @@ class Fence:
             return
         attempt = 0
         while True:
-            cursor = await connection.execute("SELECT pg_current_snapshot()::text")
+            cursor = connection.cursor(row_factory=tuple_row)  # a handler may have set another
+            await cursor.execute("SELECT pg_current_snapshot()::text")
             row = await cursor.fetchone()
             snapshot = Snapshot.parse(row[0] if row else "")
             self._xmin = snapshot.xmin

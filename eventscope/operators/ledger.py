@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 import psycopg
@@ -100,10 +100,11 @@ class Ledger:
         """The number of our claim, higher than that of every claim before it; 0 before one."""
         return self._epoch
 
-    async def settled(self) -> int:
-        """The epoch, once no claim of ours is under way."""
+    @asynccontextmanager
+    async def settled(self) -> AsyncIterator[int]:
+        """Gives the epoch; no claim of ours is under way in the block."""
         async with self._claiming:
-            return self._epoch
+            yield self._epoch
 
     def offset(self, operator: str) -> Offset:
         """An operator's offset; it cannot be moved before ``claim`` has found its place."""

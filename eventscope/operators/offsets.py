@@ -8,6 +8,7 @@ claimed: an instance that was suspended while another one took over cannot write
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -66,8 +67,8 @@ class Claim(Protocol):
     def epoch(self) -> int:
         """The claim's number, higher than that of every claim before it."""
 
-    async def settled(self) -> int:
-        """The epoch, once no other claim of this instance is under way."""
+    def settled(self) -> AbstractAsyncContextManager[int]:
+        """Gives the epoch; no other claim of this instance is under way in the block."""
 
 
 class Offset:
@@ -111,15 +112,15 @@ class Offset:
         if await moving.fetchone() is not None:
             return
         claim, cursor = self._claim, _cursor(connection)
-        await cursor.execute(_LOOK, [claim.slot, self.operator])
-        row = await cursor.fetchone()
+        async with claim.settled() as ours:
+            await cursor.execute(_LOOK, [claim.slot, self.operator])
+            row = await cursor.fetchone()
         if row is None:
             raise SourceError(
                 f"{NAME} has no row of operator {self.operator} and slot {claim.slot} any more:"
                 f" start again, to go on from where the queue file says that it stands"
             )
         epoch, end_lsn, index = row
-        ours = await claim.settled()
         if epoch > ours:
             raise Fenced(claim.slot, ours, epoch)
         if epoch < ours:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from eventscope.event import Lsn
 from eventscope.replication import hops, pgoutput
 from eventscope.replication.pgoutput import Begin, ProtocolError, Subject
+from eventscope.replication.publishable import OWN_SCHEMA
 from eventscope.replication.relations import Transaction
 
 """The prefix of logical messages that are our own, and no events."""
@@ -76,6 +77,8 @@ class Assembler:
         self._versions = dict(versions)
         self._next_version = next_version
         self._prefixes = prefixes
+        self._own: set[Subject] = set()
+        """Our own tables, which a publication of everything has too: no events."""
         self._batch = Batch()
         self._begin: Begin | None = None
         self._skipping = False
@@ -157,6 +160,8 @@ class Assembler:
     def _add(self, kind: int, subject: Subject, message: bytes) -> None:
         version = self._versions.get(subject)
         if version is None or self._begin is None:
+            if subject in self._own:
+                return
             raise ProtocolError(f"a row of the undescribed table with oid {subject}")
         counted = (version[0], kind)
         self._counts[counted] = self._counts.get(counted, 0) + 1
@@ -203,6 +208,10 @@ class Assembler:
 
     def _describe(self, description: bytes) -> None:
         subject = pgoutput.subject(description)
+        if _is_own(description):
+            self._own.add(subject)
+            self._versions.pop(subject, None)
+            return
         known = self._versions.get(subject)
         if known is None or known[1] != description:
             self._versions[subject] = (self._next_version, description)
@@ -210,3 +219,9 @@ class Assembler:
             self._next_version += 1
         elif description[0] == pgoutput.RELATION:
             self._batch.repeated[known[0]] = description
+
+
+def _is_own(description: bytes) -> bool:
+    if description[0] != pgoutput.RELATION:
+        return False
+    return pgoutput.parse_relation(description).schema == OWN_SCHEMA

@@ -190,6 +190,50 @@ def test_a_dry_run_changes_nothing_and_prints_what_somebody_else_can_run(
     assert slots(database) == [slot]
 
 
+def test_a_ledger_that_a_role_may_not_make_is_made_by_somebody_else(
+    command: Command, database: str, owner: str
+) -> None:
+    role = conninfo_to_dict(owner)["user"]
+    there = conninfo_to_dict(database)["dbname"]
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f'revoke create on database {there} from "{role}"')
+        connection.execute("create publication events for table posts, comments")
+    denied = command("setup", url=owner)
+    assert denied.returncode == 3
+    assert f"role {role} may not make schema eventscope" in denied.stderr
+    assert "set exactly_once = false" in denied.stderr
+    dry = command("setup", "--dry-run", url=owner)
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in dry.stdout.splitlines():
+            connection.execute(statement.encode())
+    made = command("setup", url=owner)
+    assert made.stdout.splitlines()[0] == "table eventscope.offsets is there"
+    without = command("setup", "--set", "exactly_once=false", url=owner)
+    assert "eventscope.offsets" not in without.stdout
+
+
+def test_a_ledger_that_other_slots_use_stays(command: Command, database: str, slot: str) -> None:
+    assert command("setup").returncode == 0
+    with psycopg.connect(database, autocommit=True) as connection:
+        for name in (slot, "another"):
+            row = (name, "counts", "1", 1, "0/0", 0, 1)
+            insert = "insert into eventscope.offsets values (%s, %s, %s, %s, %s, %s, %s, now())"
+            connection.execute(insert, row)
+    gone = command("teardown", "--yes")
+    assert gone.stdout.splitlines()[2:] == [
+        f"deleted the rows of {slot} from eventscope.offsets",
+        "left table eventscope.offsets, which has rows of another",
+    ]
+    assert asked(database, "select slot from eventscope.offsets") == ["another"]
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("delete from eventscope.offsets; create table eventscope.mine ()")
+    gone = command("teardown", "--yes")
+    assert gone.stdout.splitlines()[2:] == ["dropped table eventscope.offsets"]
+    assert asked(database, "select tablename from pg_tables where schemaname = 'eventscope'") == [
+        "mine"
+    ]
+
+
 def test_a_ready_made_publication_of_somebody_else_is_used_and_left(
     command: Command, database: str, owner: str, slot: str
 ) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
@@ -108,6 +109,24 @@ async def test_a_lost_connection_that_it_hides_does_not_lose_its_work(
         assert operator(engine, "handler").failed == 0
     assert len(calls) == 2
     assert await (await connection.execute("SELECT id FROM seen")).fetchall() == [(1,)]
+
+
+async def test_what_a_handler_makes_of_rows_is_its_own_affair(
+    notes: Write, settings: Settings
+) -> None:
+    app, found = EventScope("handlers"), []
+
+    @app.operator(entities=["notes"])
+    async def handler(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+        tx.row_factory = dict_row
+        found.append(await (await tx.execute("SELECT 1 AS one")).fetchone())
+
+    async with Engine(app, settings) as engine:
+        for id in (1, 2, 3):
+            await notes(id)
+            await engine.settle(60)
+        assert operator(engine, "handler").failed == 0
+    assert found == [{"one": 1}] * 3
 
 
 async def test_a_handler_sees_its_own_change_in_tx(

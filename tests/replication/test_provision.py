@@ -13,7 +13,7 @@ from eventscope import EventScope
 from eventscope.engine import Engine
 from eventscope.event import Change, Lsn
 from eventscope.queue.base import QueueError
-from eventscope.replication import catalog, provision
+from eventscope.replication import catalog, ledger, provision
 from eventscope.replication.catalog import Slot
 from eventscope.replication.connection import SourceError, connect
 from eventscope.replication.tables import look_up
@@ -137,6 +137,65 @@ async def test_a_publication_of_somebody_else_says_what_its_owner_must_run(
         ):
             await provision.ensure_publication(other, "events", ["posts"])
         await other.close()
+
+
+async def test_the_ledger_is_made_where_operators_need_one(tables, connection, settings):
+    await provision.prepare(connection, an_app("posts"), settings)
+    assert (await ledger.look_up(connection)).schema_owner is None
+    for _ in range(2):
+        await provision.prepare(connection, an_app(posts="id"), settings)
+        assert (await ledger.look_up(connection)).owned
+
+
+async def test_a_role_that_may_not_make_the_ledger_is_told_the_ways_out(
+    tables, connection, database, make_settings
+):
+    async with a_role(connection, "LOGIN REPLICATION") as role:
+        await connection.execute(
+            f'GRANT SELECT ON posts, counts TO "{role}"; CREATE PUBLICATION events FOR TABLE posts'
+        )
+        app, url = an_app(posts="id"), role_url(database, role)
+        other = await connect(url)
+        with pytest.raises(SourceError) as raised:
+            await provision.prepare(other, app, make_settings(url=url))
+        assert re.search(
+            f'role {role} may not make schema eventscope .*run CREATE SCHEMA "eventscope"'
+            f' AUTHORIZATION "{role}" CREATE TABLE .* set exactly_once = false',
+            str(raised.value),
+        )
+        await provision.prepare(other, app, make_settings(url=url, exactly_once=False))
+        await other.close()
+        await connection.execute(f'DROP OWNED BY "{role}"')
+
+
+async def test_instances_that_start_at_once_make_what_is_missing_once(
+    tables, connection, database, settings
+):
+    connections = [await connect(database) for _ in range(6)]
+    app = an_app("posts", posts="id", comments="id")
+    await asyncio.gather(*(provision.prepare(c, app, settings) for c in connections))
+    assert (await ledger.look_up(connection)).owned
+    assert await published(connection) == ["comments", "posts"]
+    for other in connections:
+        await other.close()
+
+
+async def test_a_publication_of_everything_tells_nobody_of_the_ledger(tables, connection, settings):
+    await connection.execute("CREATE PUBLICATION events FOR ALL TABLES")
+    async with Engine(an_app("comments", posts="id"), settings, attended=True) as engine:
+        await connection.execute(
+            "INSERT INTO eventscope.offsets VALUES ('s', 'o', '1', 1, '0/0', 0, 1, now());"
+            "UPDATE eventscope.offsets SET index = 1"
+        )
+        await connection.execute("INSERT INTO posts VALUES (1, 'x')")
+        await engine.settle(20)
+        assert [engine.ring.get(n).name for n in range(engine.ring.next)] == ["posts"]
+
+
+async def test_the_ledger_cannot_be_followed(tables, connection, settings):
+    await provision.prepare(connection, an_app(posts="id"), settings)
+    with pytest.raises(SourceError, match=r"eventscope.offsets is a table of eventscope itself"):
+        await provision.prepare(connection, an_app("eventscope.offsets"), settings)
 
 
 async def test_names_that_need_quoting_are_quoted(connection, make_settings):

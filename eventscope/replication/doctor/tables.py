@@ -10,6 +10,7 @@ from eventscope.app import EventScope, QueryOperator
 from eventscope.ids import mapping_columns
 from eventscope.replication.catalog import identifier
 from eventscope.replication.finding import Finding, statement
+from eventscope.replication.publishable import OWN_SCHEMA
 from eventscope.replication.tables import Table
 
 _KINDS: Final = {
@@ -56,12 +57,23 @@ def _followed(
             )
             yield _missing(entity, by, known)
             continue
-        troubles = list(_kind(tables[entity]))
+        troubles = list(_kind(tables[entity])) or list(_own(tables[entity]))
         yield from troubles
         if not troubles:
             whole.append(entity)
     if whole:
         yield Finding("table", "ok", f"there are {', '.join(whole)}")
+
+
+def _own(table: Table) -> Iterator[Finding]:
+    if table.schema == OWN_SCHEMA:
+        yield Finding(
+            "table_kind",
+            "blocking",
+            f"{table.name} is a table of eventscope itself",
+            "operators change it with each step that they take, and nobody is told of that",
+            mend="follow another table",
+        )
 
 
 def _missing(entity: str, why: str, known: Sequence[str]) -> Finding:
