@@ -97,8 +97,8 @@ def an_app() -> EventScope:
     )
     app.query(
         "visits_in_all",
-        sql=f"INSERT INTO visits_in_all SELECT 1, count(*) FROM visits WHERE 1 = ANY ($1)"
-        f" ON CONFLICT (id) DO UPDATE SET n = excluded.n",
+        sql="INSERT INTO visits_in_all SELECT 1, count(*) FROM visits WHERE 1 = ANY ($1)"
+        " ON CONFLICT (id) DO UPDATE SET n = excluded.n",
         ids={"visits": Sql("1")},
         batch=True,
         delete_with="visits",
