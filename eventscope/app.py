@@ -333,7 +333,7 @@ def _check_pace(operator: HandlerOperator) -> None:
 def _check_end(operator: Operator, others: Iterable[Operator]) -> None:
     """See that no change that an operator makes would start the operator again, for ever."""
     followed: dict[str, list[str]] = {}
-    for each in (*others, operator):
+    for each in (operator, *others):
         if isinstance(each, QueryOperator):
             followed.setdefault(_known_as(each.target), []).extend(each.entities)
     way = cycle(followed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from eventscope.errors import DeclarationError
 
@@ -22,8 +22,8 @@ class Sql:
 
     def mentioned(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Those of the given columns that the expression may depend on: it has their names."""
-        words = set(_WORD.findall(self.expression.lower()))
         quoted = {name.replace('""', '"') for name in _QUOTED.findall(self.expression)}
+        words = set(_WORD.findall(_QUOTED.sub(" ", self.expression).lower()))
         return tuple(name for name in columns if name in words or name in quoted)
 
 
@@ -60,7 +60,9 @@ def parts_of(operator: str, entity: str, given: GivenParts) -> Parts:
     Raises:
         DeclarationError: it is neither a column, nor an expression, nor several of them.
     """
-    parts = (given,) if isinstance(given, (str, Sql)) else tuple(given)
+    parts: tuple[Any, ...] = (given,)
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        parts = tuple(given)
     if parts and all(isinstance(part, Sql) or (isinstance(part, str) and part) for part in parts):
         return parts
     raise DeclarationError(

@@ -82,6 +82,18 @@ def test_a_handler_gets_a_transaction_if_it_asks_for_one(app: EventScope) -> Non
         ({"sql": SQL, "ids": {}}, "names no table"),
         ({"sql": SQL, "ids": {"posts": "id"}, "delete_with": ["users"]}, "'users', which is not"),
         ({"sql": SQL, "ids": {"posts": "id"}, "events": ["upsert"]}, "'upsert' is no event type"),
+        (
+            {"sql": SQL, "ids": {"posts": "id"}, "delete_with": "posts", "events": "insert"},
+            "delete_with needs the event type delete",
+        ),
+        (
+            {"sql": SQL, "ids": {"posts": "id"}, "on_failure": "ignore"},
+            "on_failure is 'ignore'; it may be dead_letter or halt",
+        ),
+        (
+            {"sql": SQL, "ids": {"posts": "id"}, "alias": "counts"},
+            "its alias 'counts' is the name of another operator",
+        ),
     ],
 )
 def test_a_query_operator_that_cannot_work_is_refused(
@@ -102,6 +114,28 @@ def test_one_name_may_stand_for_a_list_of_one(app: EventScope) -> None:
     assert isinstance(query, QueryOperator)
     assert (query.delete_with, query.events) == (("posts",), ("delete",))
     assert handler.entities == ("users",)
+
+
+def test_what_becomes_of_failures_is_up_to_each_operator(app: EventScope) -> None:
+    app.query("counts", sql=SQL, ids={"posts": "id"})
+    app.query("sums", sql=SQL, ids={"posts": "id"}, on_failure="halt", backfill=True, alias="sum")
+
+    @app.operator(entities="users")
+    def note(event: Event) -> None: ...
+
+    @app.operator(entities="users", on_failure="dead_letter", alias="send")
+    def send_mail(event: Event) -> None: ...
+
+    told = [(operator.on_failure, operator.alias) for operator in app.operators]
+    assert told == [("dead_letter", None), ("halt", "sum"), ("halt", None), ("dead_letter", "send")]
+    queries = [o for o in app.operators if isinstance(o, QueryOperator)]
+    assert [query.backfill for query in queries] == [False, True]
+
+
+def test_an_alias_is_no_name_that_somebody_has(app: EventScope) -> None:
+    app.query("counts", sql=SQL, ids={"posts": "id"}, alias="former")
+    with pytest.raises(DeclarationError, match="operator 'counts': its alias 'former' is the name"):
+        app.query("former", sql=SQL, ids={"posts": "id"})
 
 
 def test_a_second_operator_of_a_name_is_refused(app: EventScope) -> None:

@@ -151,7 +151,7 @@ class Workforce:
         mark = self._marks[operator.name].set if self._marks is not None else _unmarked
         if isinstance(operator, QueryOperator):
             session = self._session(operator, runner, cursor_factory=psycopg.AsyncRawCursor)
-            effect = QueryEffect(operator, session, runner.letters, reports)
+            effect = QueryEffect(operator, session, runner.letters, reports, self._queue)
             reading = Session(
                 self._conninfo(operator), runner.waits_for, cursor_factory=psycopg.AsyncRawCursor
             )

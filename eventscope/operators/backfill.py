@@ -132,7 +132,7 @@ class Backfilling:
         parameters: list[Any] = list(progress.after or ())
         behind: sql.Composable = sql.SQL("")
         if parameters:
-            marks = sql.SQL(", ").join(sql.SQL(f"${n + 1}") for n in range(len(parts)))  # type: ignore[arg-type]
+            marks = sql.SQL(", ").join(sql.SQL(f"${n + 1}") for n in range(len(parts)))
             behind = sql.SQL("WHERE ROW({}) > ROW({})").format(row, marks)
         statement = sql.SQL("SELECT {} FROM ({}) AS ids {} ORDER BY {} LIMIT {}").format(
             sql.SQL(", ").join(sql.SQL("{}::text").format(column) for column in columns),

@@ -34,6 +34,11 @@ class Source:
     """Whether the server computes the id from the columns; else they are its parts."""
     ends: bool
     """Whether the end of its row is the end of the target row."""
+    key: tuple[int, ...] = ()
+    """Where the columns are that tell a row from others, if the WAL does not hold its old id and
+    a shadow map does; else empty."""
+    tells: bool = False
+    """Whether a shadow map of its entity would not be kept, as the WAL holds old ids."""
 
 
 class RowChange(NamedTuple):
@@ -46,6 +51,17 @@ class RowChange(NamedTuple):
     queued: QueuedEvent
     before: Texts | None
     after: Texts | None
+    key_before: Texts | None = None
+    key_after: Texts | None = None
+
+    def halves(self) -> tuple[Self, ...]:
+        """The same as the end of a row and the beginning of another, if it is both."""
+        if self.before is None or self.after is None:
+            return (self,)
+        return (
+            self._replace(after=None, key_after=None),
+            self._replace(before=None, key_before=None),
+        )
 
 
 @dataclass(slots=True)
@@ -67,7 +83,13 @@ class Dirty:
     skipped: int = 0
     """Events of rows that have no target, as their id is NULL."""
     pending: list[RowChange] = field(default_factory=list)
-    """Changes of rows whose ids the server is still to compute."""
+    """Changes of rows whose ids the server is still to compute, or a shadow map to tell."""
+    applied_until: int = 0
+    """Events up to this one have taken effect before; see ``ShadowMap.resolve``."""
+    unmapped: list[Source] = field(default_factory=list)
+    """Sources whose shadow map is to be begun before anything is recomputed."""
+    told: set[str] = field(default_factory=set)
+    """Entities whose shadow maps have missed a change."""
 
     @classmethod
     def again(cls, operator: QueryOperator, ids: Mapping[Target, QueuedEvent]) -> Self:
@@ -80,13 +102,13 @@ class Dirty:
 
     def mark(self, change: RowChange) -> None:
         """Note what a change makes dirty: the id that a row had, and the one that it has."""
-        source, queued, before, after = change
+        source, queued, before, after = change[:4]
         marked = False
         if before is not None and before != after:
             if MISSING in before:
                 marked = self._mark_everything(source, queued)
             elif None not in before:
-                id_ = _decoded(before)
+                id_ = decoded(before)
                 marked = self._mark_id(id_, queued)
                 if source.ends:
                     self.left.setdefault(id_, set()).add(source.entity)
@@ -94,7 +116,7 @@ class Dirty:
             if MISSING in after:
                 marked = self._mark_everything(source, queued)
             elif None not in after:
-                marked = self._mark_id(_decoded(after), queued)
+                marked = self._mark_id(decoded(after), queued)
         if not marked:
             self.skipped += 1
 
@@ -128,32 +150,40 @@ class Marker:
 
     Args:
         operator: says how rows map to target ids.
+        shadowed: whether shadow maps are kept for it.
     """
 
-    def __init__(self, operator: QueryOperator) -> None:
+    def __init__(self, operator: QueryOperator, *, shadowed: bool = False) -> None:
         self._operator = operator
+        self._shadowed = shadowed
         self._sources: dict[int, Source] = {}  # by identity, as a relation is costly to hash
 
-    def mark(self, events: Iterable[QueuedEvent]) -> Dirty:
+    def mark(self, events: Iterable[QueuedEvent], applied_until: int = 0) -> Dirty:
         """What events make dirty, as far as the events alone tell; the rest is pending.
 
         Raises:
             MappingError: a row without the mapping column.
         """
-        dirty = Dirty()
+        dirty = Dirty(applied_until=applied_until)
         sources = self._sources
         for queued in events:
             relation, message = queued.relation, queued.message
             source = sources.get(id(relation)) or self._source(relation)
+            if source.tells:
+                dirty.told.add(source.entity)
             if message[0] == pgoutput.TRUNCATE:
                 dirty.truncate(source, queued)
+                if source.key:
+                    dirty.pending.append(RowChange(source, queued, None, None))
                 continue
             before, after = texts(relation, message, source.places)
-            change = RowChange(source, queued, before, after)
-            if source.computed:
-                dirty.pending.append(change)
+            if source.key:
+                keys = texts(relation, message, source.key)
+                dirty.pending.append(RowChange(source, queued, before, after, *keys))
+            elif source.computed:
+                dirty.pending.append(RowChange(source, queued, before, after))
             else:
-                dirty.mark(change)
+                dirty.mark(RowChange(source, queued, before, after))
         return dirty
 
     def _source(self, relation: Relation) -> Source:
@@ -169,6 +199,10 @@ class Marker:
                     f"table {entity} had no column {column} when this row was written"
                 )
             places.append(place)
+        itself = self._shadowed and relation.entity == entity  # and not a partition or heir of it
+        key = tuple(n for n, column in enumerate(relation.columns) if column.in_identity)
+        if not itself or relation.identity == "f" or set(places) <= set(key):
+            key = ()
         source = Source(
             relation=relation,
             entity=entity,
@@ -177,10 +211,13 @@ class Marker:
             places=tuple(places),
             computed=any(isinstance(part, Sql) for part in parts),
             ends=entity in operator.delete_with,
+            key=key,
+            tells=itself and not key,
         )
         self._sources[id(relation)] = source
         return source
 
 
-def _decoded(values: Texts) -> Target:
+def decoded(values: Texts) -> Target:
+    """An id or key none of whose parts is NULL or missing."""
     return tuple([value.decode() for value in values])  # type: ignore[union-attr]

@@ -39,18 +39,19 @@ def condition(parts: Parts, values: Iterable[sql.Composable]) -> sql.Composed:
 async def compute(connection: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
     """Replace columns by ids in changes whose ids the server computes, one query a source.
 
-    An id of which a column is missing is missing.
+    An id of which a column is missing is missing. Other changes stay as they are.
 
     Raises:
         psycopg.Error: an expression fails for one of the rows.
     """
     by_source: dict[int, list[int]] = {}
     for place, change in enumerate(changes):
-        by_source.setdefault(id(change.source), []).append(place)
+        if change.source.computed:
+            by_source.setdefault(id(change.source), []).append(place)
     computed = list(changes)
     for places in by_source.values():
         source = changes[places[0]].source
-        images = [image for place in places for image in changes[place][2:]]
+        images = [image for place in places for image in changes[place][2:4]]
         ids = iter(await _ids(connection, source, images))
         for place in places:
             computed[place] = changes[place]._replace(before=next(ids), after=next(ids))

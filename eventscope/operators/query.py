@@ -9,6 +9,7 @@ from eventscope.app import QueryOperator
 from eventscope.operators.bisection import bisect
 from eventscope.operators.dirty import Dirty, Marker, RowChange
 from eventscope.operators.expressions import compute
+from eventscope.operators.mapping import Mapped, ShadowMap
 from eventscope.operators.target import TargetTable
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Target
@@ -31,19 +32,27 @@ class Recomputation:
 
     Args:
         operator: whose target, and by which SQL.
+        mapped: keeps what rows map to where the WAL does not tell it.
     """
 
-    def __init__(self, operator: QueryOperator) -> None:
-        self._marker = Marker(operator)
+    def __init__(self, operator: QueryOperator, mapped: Mapped) -> None:
+        self._marker = Marker(operator, shadowed=True)
+        self._shadow = ShadowMap(operator.name, mapped)
+        self._resolved: Dirty | None = None
         self._target = TargetTable(operator)
 
-    def mark(self, events: Sequence[QueuedEvent]) -> Dirty:
+    def mark(self, events: Sequence[QueuedEvent], applied_until: int = 0) -> Dirty:
         """What these events make dirty.
+
+        Args:
+            events: in their order.
+            applied_until: events up to this sequence number have taken effect before, as in a
+                replay, so that what their rows were before need not be known.
 
         Raises:
             MappingError: a row without the mapping column.
         """
-        return self._marker.mark(events)
+        return self._marker.mark(events, applied_until)
 
     async def recompute(self, connection: Connection, dirty: Dirty) -> None:
         """Bring all that is dirty up to date.
@@ -55,10 +64,10 @@ class Recomputation:
                 may come no earlier than at its end if it is pipelined.
             dirty: what to bring up to date. If ids are pending, they are computed and marked.
         """
-        if dirty.pending:
-            for change in await compute(connection, dirty.pending):
-                dirty.mark(change)
+        if dirty.pending or dirty.told:
+            await self._resolve(dirty, await compute(connection, dirty.pending))
             dirty.pending.clear()
+        await self._begin_maps(connection, dirty)
         left = dict(dirty.entities_left())
         await self._bring_up_to_date(connection, list(dirty.ids), left)
         if dirty.everything is not None:
@@ -81,8 +90,9 @@ class Recomputation:
                 transaction is to be done again as a whole.
         """
         poison = []
-        if dirty.pending:
+        if dirty.pending or dirty.told:
             poison += await self._isolate_pending(connection, dirty)
+        await self._begin_maps(connection, dirty)
         left = dict(dirty.entities_left())
         failed = await self._isolate_ids(connection, list(dirty.ids), left)
         poison += [Poison(id_, dirty.ids[id_], error) for id_, error in failed]
@@ -93,6 +103,14 @@ class Recomputation:
                 failed = await self._isolate_ids(connection, others, left)
                 poison += [Poison(id_, dirty.everything, error) for id_, error in failed]
         return poison
+
+    async def committed(self, dirty: Dirty) -> None:
+        """Hear that the transaction is committed in which all this has been brought up to date.
+
+        Not to hear of it costs nothing but time later.
+        """
+        if dirty is self._resolved:
+            await self._shadow.committed()
 
     async def _bring_up_to_date(
         self,
@@ -121,14 +139,31 @@ class Recomputation:
         return await bisect(ids, attempt)
 
     async def _isolate_pending(self, connection: Connection, dirty: Dirty) -> list[Poison]:
+        """Compute what can be computed; a row's old id may be, and its new one not."""
         computed: list[RowChange] = []
 
         async def attempt(some: Sequence[RowChange]) -> None:
             async with connection.transaction():
                 computed.extend(await compute(connection, some))
 
-        failed = await bisect(dirty.pending, attempt)
-        for change in computed:
-            dirty.mark(change)
+        halves = [half for change in dirty.pending for half in change.halves()]
+        failed = await bisect(halves, attempt)
+        await self._resolve(dirty, computed)
         dirty.pending[:] = [change for change, _ in failed]
-        return [Poison(None, change.queued, error) for change, error in failed]
+        by_event = {change.queued.seq: (change.queued, error) for change, error in failed}
+        return [Poison(None, queued, error) for queued, error in by_event.values()]
+
+    async def _resolve(self, dirty: Dirty, changes: Sequence[RowChange]) -> None:
+        """Mark what changes make dirty, whose ids are computed."""
+        if changes or dirty.told:
+            changes, wanted = await self._shadow.resolve(changes, dirty.applied_until, dirty.told)
+            dirty.unmapped, self._resolved = wanted, dirty
+            dirty.told.clear()
+        for change in changes:
+            if change.before is not None or change.after is not None:
+                dirty.mark(change)
+
+    async def _begin_maps(self, connection: Connection, dirty: Dirty) -> None:
+        while dirty.unmapped:
+            await self._shadow.begin(connection, dirty.unmapped[-1])
+            dirty.unmapped.pop()

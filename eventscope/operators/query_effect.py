@@ -11,6 +11,7 @@ from eventscope.operators.dirty import Dirty
 from eventscope.operators.effect import Passed
 from eventscope.operators.failure import Reports
 from eventscope.operators.letters import Letters
+from eventscope.operators.mapping import Mapped
 from eventscope.operators.query import Recomputation
 from eventscope.operators.session import Session
 from eventscope.operators.sqlstates import TRANSIENT_ATTEMPTS, is_general, is_transient
@@ -29,16 +30,22 @@ class QueryEffect:
         session: with raw cursors; its transactions move the operator in the ledger.
         letters: of the ids that fail.
         reports: describes failures.
+        mapped: keeps what rows map to where the WAL does not tell it.
     """
 
     def __init__(
-        self, operator: QueryOperator, session: Session, letters: Letters, reports: Reports
+        self,
+        operator: QueryOperator,
+        session: Session,
+        letters: Letters,
+        reports: Reports,
+        mapped: Mapped,
     ) -> None:
         self._operator = operator
         self._session = session
         self._letters = letters
         self._reports = reports
-        self._work = Recomputation(operator)
+        self._work = Recomputation(operator, mapped)
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Bring every row that these events may have changed up to date."""
@@ -49,7 +56,7 @@ class QueryEffect:
         """Bring the row of a letter up to date, or what its event makes dirty."""
         event = letter.event
         if letter.target is None:
-            dirty = self._work.mark([event])
+            dirty = self._work.mark([event], applied_until=event.seq)
         else:
             dirty = Dirty.again(self._operator, {letter.target: event})
         await self._at_once(dirty, [event], None)
@@ -89,6 +96,7 @@ class QueryEffect:
                 if not left or not is_transient(error):
                     raise
             else:
+                await self._work.committed(dirty)
                 await self._letters.healed(dirty.ids)
                 return
 
@@ -100,6 +108,7 @@ class QueryEffect:
             # kept before the commit, after which nobody would know of them any more
             for one in poison:
                 await self._letters.failed(one.target, one.event, self._reports.failure(one.error))
+        await self._work.committed(dirty)
         failed = {one.target for one in poison}
         await self._letters.healed(id_ for id_ in dirty.ids if id_ not in failed)
         return len(poison)

@@ -75,7 +75,8 @@ async def test_a_delete_that_the_sql_does_not_show_is_needed_too(
 async def test_a_schema_that_may_not_be_used_blocks(connection, settings, database, role):
     quoted = ODD.replace('"', '""')
     await connection.execute(
-        f'CREATE SCHEMA "{quoted}"; CREATE TABLE "{quoted}"."{quoted}" ("{quoted}" int PRIMARY KEY);'
+        f'CREATE SCHEMA "{quoted}";'
+        f'CREATE TABLE "{quoted}"."{quoted}" ("{quoted}" int PRIMARY KEY);'
         f'CREATE TABLE "{quoted}"."2 {quoted}" ("{quoted}" int PRIMARY KEY)'
     )
     app = EventScope("odd")
