@@ -199,12 +199,11 @@ async def test_a_transaction_of_a_suspended_instance_is_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ledgers, "_PATIENCE", 0.05)
-    older, newer, session = make_ledger(), make_ledger(), make_session()
-    await older.claim(HERE, {"counts": FIRST})
+    older, newer, session, stands = make_ledger(), make_ledger(), make_session(), {"counts": FIRST}
+    await older.claim(HERE, stands)
     with capture_logs() as logs, pytest.raises(ConnectionLost):
         async with noting(session, older.offset("counts"), SECOND, "older"):
-            claiming = asyncio.wait_for(newer.claim(HERE, {"counts": FIRST}), PATIENCE)
-            assert await claiming == {"counts": FIRST}
+            assert await asyncio.wait_for(newer.claim(HERE, stands), PATIENCE) == stands
     assert "another instance still held eventscope.offsets, ended: pid" in logs[0]["event"]
     with pytest.raises(Fenced):
         await note(session, older.offset("counts"), SECOND, "older")
