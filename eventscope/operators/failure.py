@@ -63,14 +63,14 @@ class Reports:
 
     def failed(self, event: QueuedEvent, failure: Failure, attempts: int) -> None:
         """The last attempt failed."""
-        self._tell("on_failed", event, failure, attempts, 0)
+        self._tell("on_failed", event, failure, attempts, self._backoff.wait(attempts))
 
     def _tell(
         self, method: str, event: QueuedEvent, failure: Failure, attempts: int, wait: float
     ) -> None:
         status = RetryStatus(
             max_retries=self._backoff.retries,
-            curr_retries=attempts,
+            curr_retries=attempts - 1,
             max_restart_time=round(self._backoff.longest * 1000),
             backoff_multiplicator=self._backoff.factor,
             curr_time_to_wait=round(wait * 1000),

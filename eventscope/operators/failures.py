@@ -20,12 +20,12 @@ class RetryStatus:
 
     max_retries: int
     curr_retries: int
-    """Failed attempts so far."""
+    """Retries so far: one less than the failed attempts."""
     max_restart_time: int
     """The longest wait."""
     backoff_multiplicator: float
     curr_time_to_wait: int
-    """The wait before the next attempt; 0 if there is none."""
+    """The wait before the next attempt, or that there would have been before one more."""
 
 
 class ErrorLogger(Protocol):
@@ -39,7 +39,7 @@ class ErrorLogger(Protocol):
     def on_failed(
         self, operator: str, event: Event, error: BaseException, status: RetryStatus
     ) -> None:
-        """The last attempt failed; the operator halts."""
+        """The last attempt failed: the operator halts, or the event or id is a dead letter."""
 
 
 class LogErrors:
@@ -54,7 +54,7 @@ class LogErrors:
             operator=operator,
             event_id=event.id,
             error=f"{type(error).__name__}: {error}",
-            attempt=status.curr_retries,
+            attempt=status.curr_retries + 1,
             retry_in_ms=status.curr_time_to_wait,
         )
 
@@ -63,11 +63,11 @@ class LogErrors:
     ) -> None:
         """Log an error."""
         _log.error(
-            "operator halted",
+            "operator is out of retries",
             operator=operator,
             event_id=event.id,
             error=f"{type(error).__name__}: {error}",
-            attempts=status.curr_retries,
+            attempts=status.curr_retries + 1,
         )
 
 

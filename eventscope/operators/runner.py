@@ -17,13 +17,14 @@ from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
 from eventscope.operators.failure import Failure, Reports
 from eventscope.operators.letters import Letters
-from eventscope.operators.offsets import START, Fenced, Moved
+from eventscope.operators.offsets import START, Moved
 from eventscope.operators.session import ConnectionLost
 from eventscope.operators.state import OperatorState
 from eventscope.queue.base import Queue, QueueError
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord
 from eventscope.replication.assembly import Counts
+from eventscope.replication.connection import SourceError
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation
 
@@ -190,7 +191,7 @@ class Runner:
         """Work until stopped.
 
         Raises:
-            Fenced: another instance has taken over.
+            SourceError: another instance has taken over, or the ledger is not as we left it.
             QueueError: the queue cannot be used any more.
         """
         while not self._stopping:
@@ -295,7 +296,7 @@ class Runner:
             except Moved as moved:
                 await self.take_up(moved.place)
                 return False
-            except (Fenced, QueueError):
+            except (SourceError, QueueError):
                 raise
             except Exception as error:
                 self.failed += 1

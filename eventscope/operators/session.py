@@ -91,7 +91,8 @@ class Session:
             for xid in {event.transaction.xid for event in events} - {0}:
                 await self._fence.wait(connection, xid)
             pipeline = connection.pipeline() if pipelined else nullcontext()
-            async with pipeline, connection.transaction(), self._moving(connection, to):
+            moving = self._moving(connection, to, early=not pipelined)
+            async with pipeline, connection.transaction(), moving:
                 if hops:
                     cursor = psycopg.AsyncRawCursor(connection)
                     await cursor.execute(TELL, (PREFIX, written(hops)))
@@ -129,14 +130,20 @@ class Session:
         return hops
 
     @asynccontextmanager
-    async def _moving(self, connection: Connection, to: Place | None) -> AsyncIterator[None]:
+    async def _moving(
+        self, connection: Connection, to: Place | None, *, early: bool
+    ) -> AsyncIterator[None]:
+        """Move in the ledger, and see that this was possible: ``early``, or before the commit."""
         offset = self._offset
         if offset is None:
             yield
             return
         moving = await offset.move(connection, to or offset.place)
+        if early:
+            await offset.check(connection, moving)
         yield
-        await offset.check(connection, moving)
+        if not early:
+            await offset.check(connection, moving)
 
     async def _opened(self) -> Connection:
         if self._connection is None or self._connection.closed:

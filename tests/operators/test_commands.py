@@ -69,7 +69,7 @@ async def test_a_retry_is_not_remembered_for_a_later_failure(
         await called.wait()
         with pytest.raises(CommandRefused, match="nothing to retry: bad is running"):
             await engine.command(Retry("bad"))
-        engine._runners["bad"].retry()  # as a retry that came a moment too late
+        engine._workforce.runners["bad"].retry()  # as a retry that came a moment too late
         go_on.set()
         await until_state(engine, "bad", "halted")
         assert operator(engine, "bad").failed == 1
@@ -84,13 +84,11 @@ async def test_what_cannot_be_done_now_is_refused_and_says_why(
         await until_state(engine, "good", "idle")
         with pytest.raises(CommandRefused, match="nothing to retry: good is idle"):
             await engine.command(Retry("good"))
-        with pytest.raises(CommandRefused, match="good is not paused"):
-            await engine.command(Resume("good"))
+        assert await engine.command(Resume("good")) == "good is not paused"
         with pytest.raises(CommandRefused, match="there is no operator who"):
             await engine.command(Pause("who"))
         assert await engine.command(Pause("good")) == "good is paused"
-        with pytest.raises(CommandRefused, match="good is paused already"):
-            await engine.command(Pause("good"))
+        assert await engine.command(Pause("good")) == "good is paused already"
         with pytest.raises(CommandRefused, match="nothing to retry: good is paused"):
             await engine.command(Retry("good"))
 

@@ -62,12 +62,14 @@ async def test_every_retry_and_the_halt_are_told_with_the_status_of_the_original
         ("bad", "failure 1"), ("bad", "failure 2"),
     ]  # fmt: skip
     first, second = (status for *_, status in Heard.retries)
-    assert (first.curr_retries, first.max_retries) == (1, 2)
+    assert (first.curr_retries, first.max_retries) == (0, 2)
+    assert (first.max_restart_time, first.backoff_multiplicator) == (150, 2.0)
     assert 100 <= first.curr_time_to_wait <= 110
     assert 150 <= second.curr_time_to_wait <= 165
     [(name, id, error, last)] = Heard.failures
     assert (name, id, error) == ("bad", Heard.retries[0][1], "failure 3")
-    assert last == RetryStatus(curr_retries=3, max_retries=2, curr_time_to_wait=0)
+    assert (last.curr_retries, last.max_retries) == (2, 2)
+    assert 150 <= last.curr_time_to_wait <= 165
 
 
 async def test_an_error_logger_with_an_error_of_its_own_harms_nobody(

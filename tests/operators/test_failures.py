@@ -8,7 +8,7 @@ import psycopg
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
-from eventscope.engine.commands import Retry
+from eventscope.engine.commands import RetryLetters
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
@@ -98,7 +98,7 @@ async def test_the_engine_stops_while_a_query_waits_for_a_lock(
         assert await differing(connection, name, TRUTH) == []
 
 
-async def test_a_query_that_fails_for_one_id_is_retried_from_there(
+async def test_an_id_that_fails_is_retried_alone_and_becomes_a_dead_letter(
     connection: Connection, make_settings: MakeSettings
 ) -> None:
     await connection.execute(tables())
@@ -106,25 +106,26 @@ async def test_a_query_that_fails_for_one_id_is_retried_from_there(
         "ALTER TABLE post_with_comments_counts ADD CONSTRAINT few CHECK (comments_count < 3)"
     )
     app = counting_comments()
-    app.query(
-        "other", target="post_with_comments_counts", sql="SELECT $1::int", ids={"posts": "id"}
-    )
     settings = make_settings(operator_queue_max_retries=2)
     async with Engine(app, settings) as engine:
         name = "post_with_comments_counts"
         async with connection.transaction():
             await connection.execute("INSERT INTO posts SELECT n, 'x' FROM generate_series(1, 9) n")
             await connection.execute("INSERT INTO comments (post_id) VALUES (1), (2), (2), (2)")
-        state = await until_state(engine, name, "halted")
-        await until(lambda: operator(engine, "other").applied == 9)
-        assert "CheckViolation" in (state.error or "")
-        assert 'violates check constraint "few"' in (state.error or "")
-        assert state.failed == 3
-        rows = await connection.execute(f"SELECT comments_count FROM {name} WHERE id = 1")
-        assert await rows.fetchall() == [(1,)], "what came before is done"
-        await connection.execute(f"ALTER TABLE {name} DROP CONSTRAINT few")
-        await engine.command(Retry(name))
         await engine.settle(60)
+        state = operator(engine, name)
+        assert (state.state, state.dead, state.retrying) == ("idle", 1, 0)
+        [letter] = await engine._queue.letters(name)
+        assert (letter.target, letter.attempts) == (("2",), 3)
+        assert letter.error.startswith("CheckViolation: ")
+        assert 'violates check constraint "few"' in letter.error
+        rows = await connection.execute(f"SELECT id, comments_count FROM {name} ORDER BY id")
+        others = [(1, 1), *((id, 0) for id in range(3, 10))]
+        assert await rows.fetchall() == others, "all others are done"
+        await connection.execute(f"ALTER TABLE {name} DROP CONSTRAINT few")
+        assert await engine.command(RetryLetters(name)) == f"{name} tries 1 dead letter again"
+        await engine.settle(60)
+        assert operator(engine, name).dead == 0
         assert await differing(connection, name, TRUTH) == []
         assert operator(engine, name).state == "idle"
 
@@ -172,6 +173,8 @@ async def test_a_query_may_be_wrong_in_any_way(
         await engine.settle(60)
         states = {o.name: o.state for o in engine.snapshot().operators}
         assert states.pop("right") == "idle"
+        assert states.pop("a type") == "idle", "it may be right for another id"
+        assert next(o for o in engine.snapshot().operators if o.name == "a type").dead == 2
         assert set(states.values()) == {"halted"}, states
     counts = await connection.execute("SELECT * FROM post_with_comments_counts ORDER BY id")
     assert await counts.fetchall() == [(1, None, 0), (2, None, 0)]
