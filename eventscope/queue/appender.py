@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from eventscope import failpoints
+from eventscope.queue.faults import FileIdentity, file_identity, gone
 from eventscope.replication.assembly import Batch, Row
 
 Result = TypeVar("Result")
@@ -31,14 +32,16 @@ _INSERT_MANY: Final = _INSERT + ", (?, ?, ?)" * (_ROWS - 1)
 class Appender:
     """One connection and its thread; each method is durable when it returns."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eventscope queue")
         self._connection: sqlite3.Connection
+        self._file: FileIdentity | None
 
     @classmethod
     async def open(cls, path: Path, prepare: Callable[[sqlite3.Connection, Path], None]) -> Self:
         """Open a file that ``prepare`` accepts, in write-ahead mode."""
-        appender = cls()
+        appender = cls(path)
 
         def connect() -> None:
             appender._connection = connection = sqlite3.connect(path, timeout=10.0)
@@ -46,6 +49,7 @@ class Appender:
                 prepare(connection, path)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
+                appender._file = file_identity(path)
             except BaseException:
                 connection.close()
                 raise
@@ -87,11 +91,18 @@ class Appender:
         return await self.commit(execute)
 
     async def commit(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do some work as one transaction; its first statement must be one that writes."""
+        """Do some work as one transaction; its first statement must be one that writes.
+
+        Raises:
+            QueueError: the file is no longer where it was, so that nobody would find the work.
+        """
 
         def commit() -> Result:
             with self._connection:
-                return work(self._connection)
+                result = work(self._connection)
+            if file_identity(self._path) != self._file:
+                raise gone(self._path)
+            return result
 
         return await self._run(commit)
 

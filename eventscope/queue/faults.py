@@ -10,6 +10,9 @@ from typing import Final
 
 from eventscope.queue.base import Origin, QueueError
 
+FileIdentity = tuple[int, int]
+"""What tells a file from another one in its place: device and inode."""
+
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -24,8 +27,25 @@ def unusable(path: Path, error: sqlite3.Error) -> QueueError:
     """The error for a file that SQLite cannot read."""
     return QueueError(
         f"queue file {path} cannot be used: {error}; "
-        f"it was left as it is: move it away to start with an empty queue"
+        f"it was left as it is: move it away to start with an empty queue, and backfill"
     )
+
+
+def gone(path: Path) -> QueueError:
+    """The error for a file that others have taken away while it was open."""
+    return QueueError(
+        f"queue file {path} was deleted, moved or replaced while in use: put it back and start "
+        f"again; if it is lost, operators have missed what it held: start again and backfill"
+    )
+
+
+def file_identity(path: Path) -> FileIdentity | None:
+    """Which file is at a path; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def of_another_stream(name: str, origin: Origin, other: Origin) -> QueueError:

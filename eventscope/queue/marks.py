@@ -71,7 +71,7 @@ class Marks:
         Raises:
             QueueError: the file cannot be made.
         """
-        path = Path(f"{queue}.marks")
+        path = _path(queue)
         left = _left(path)
         try:
             return cls(_made(path, operators, left), operators, left)
@@ -85,6 +85,15 @@ class Marks:
         """Release the file, marks as they are; idempotent. No mark may be set after it."""
         self._words.release()
         self._memory.close()
+
+
+def forget(queue: Path) -> None:
+    """Remove the marks beside a queue file, which are another one's if it is new."""
+    _path(queue).unlink(missing_ok=True)
+
+
+def _path(queue: Path) -> Path:
+    return Path(f"{queue}.marks")
 
 
 def _left(path: Path) -> dict[str, int]:

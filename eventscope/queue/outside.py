@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import aiosqlite
 import msgspec
 
+from eventscope.queue import address
 from eventscope.queue.base import QueueError
 from eventscope.queue.desk_view import DeskView
 from eventscope.queue.faults import not_opened, reading, writing
@@ -75,6 +75,20 @@ class OutsideQueue(LogView, DeskView):
         """Every relation version that queued events are described by."""
         return self._relations
 
+    async def put(self, command: str, asked_by: str) -> int:
+        """Put a request; returns its id. The queue must have been opened to be written."""
+        with writing(self.path):
+            [(id,)] = await self._desk.execute_fetchall(
+                "INSERT INTO request(asked_at, asked_by, command) VALUES (?, ?, ?) RETURNING id",
+                (time.time(), limited(asked_by), command),
+            )
+        return int(id)
+
+    async def take_back(self, id: int) -> None:
+        """Remove a request, answered or not."""
+        with writing(self.path):
+            await self._desk.execute("DELETE FROM request WHERE id = ?", (id,))
+
     async def refresh(self) -> None:
         """Look again how far the log has come."""
         [(last,)] = await self._seen("SELECT coalesce(max(last_seq), 0) FROM txn", ())
@@ -95,7 +109,7 @@ async def opened(path: Path) -> AsyncIterator[OutsideQueue]:
     Raises:
         QueueError: there is none, or it is damaged, not ours, or of another version.
     """
-    async with _connected(path, address(path, holder(path))) as connection:
+    async with _connected(path, address.to_read(path, in_use=bool(holder(path)))) as connection:
         queue = OutsideQueue(path, connection)
         await queue.refresh()
         yield queue
@@ -119,17 +133,14 @@ async def ask(path: Path, command: str, *, asked_by: str, timeout: float) -> Req
         raise QueueError(
             f"no process has queue file {path} open: there is nobody to ask; start eventscope run"
         )
-    async with _connected(path, _address(path, "mode=rw")) as connection:
-        with writing(path):
-            [(id,)] = await connection.execute_fetchall(
-                "INSERT INTO request(asked_at, asked_by, command) VALUES (?, ?, ?) RETURNING id",
-                (time.time(), limited(asked_by), command),
-            )
+    async with _connected(path, address.to_write(path)) as connection:
+        queue = OutsideQueue(path, connection)
+        putting = asyncio.ensure_future(queue.put(command, asked_by))
         try:
-            return await _answer(OutsideQueue(path, connection), id, process, timeout)
+            id = await asyncio.shield(putting)
+            return await _answer(queue, id, process, timeout)
         finally:
-            with writing(path):
-                await connection.execute("DELETE FROM request WHERE id = ?", (id,))
+            await queue.take_back(await putting)  # also if cancelled while it was being put
 
 
 async def _answer(queue: OutsideQueue, id: int, process: str, timeout: float) -> Request:
@@ -153,43 +164,22 @@ async def _answer(queue: OutsideQueue, id: int, process: str, timeout: float) ->
         await asyncio.sleep(_LOOK_AGAIN)
 
 
-def address(path: Path, process: str) -> str:
-    """Where SQLite finds a file to read it without a trace.
-
-    Args:
-        path: the file.
-        process: the process that has it open, if one has.
-
-    Raises:
-        QueueError: it is a symbolic link.
-    """
-    if path.is_symlink():
-        raise not_opened(path, "it is a symbolic link")
-    # without a log beside it nobody writes, and to read it as it is leaves no files behind
-    written = process or Path(f"{path}-wal").exists()
-    return _address(path, "mode=ro" + ("" if written else "&immutable=1"))
-
-
-def _address(path: Path, how: str) -> str:
-    return f"file:{quote(str(path))}?{how}"
-
-
 @asynccontextmanager
-async def _connected(path: Path, address: str) -> AsyncIterator[aiosqlite.Connection]:
-    _check(path, address)
+async def _connected(path: Path, place: str) -> AsyncIterator[aiosqlite.Connection]:
+    _check(path, place)
     async with aiosqlite.connect(
-        address, uri=True, timeout=10.0, cached_statements=256, isolation_level=None
+        place, uri=True, timeout=10.0, cached_statements=256, isolation_level=None
     ) as connection:
         yield connection
 
 
-def _check(path: Path, address: str) -> None:
+def _check(path: Path, place: str) -> None:
     """See that there is a queue that can be read as it is; raises QueueError."""
     if not path.exists():
         raise QueueError(f"there is no queue file {path}; eventscope run makes it")
     if not os.access(path, os.R_OK):
         raise not_opened(path, "Permission denied")
-    with reading(path), closing(sqlite3.connect(address, uri=True)) as connection:
+    with reading(path), closing(sqlite3.connect(place, uri=True)) as connection:
         version = known_version(connection, path)
     if version < VERSION:
         raise QueueError(

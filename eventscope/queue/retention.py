@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ _CHUNK: Final = 5_000
 """Events that are dropped together at most."""
 _CHUNK_BYTES: Final = 8 * 1024 * 1024
 """Size of what is dropped together, unless it is a single event."""
+_FORGOTTEN: Final = 24 * 3600.0
+"""Seconds after which nobody waits for an answer."""
 _ROW: Final = 20
 """Bytes that a row takes beside its message."""
 
@@ -77,6 +80,12 @@ class Retention:
             while await self._log.commit(_unmapping(id)) == _CHUNK:
                 pass
             await self._log.execute(("DELETE FROM mapping WHERE id = ?", (id,)))
+
+    async def prune_requests(self) -> None:
+        """Give up requests whose askers have gone without taking them back."""
+        forgotten = time.time() - _FORGOTTEN
+        if await self._value("SELECT 1 FROM request WHERE asked_at < ?", forgotten):
+            await self._log.execute(("DELETE FROM request WHERE asked_at < ?", (forgotten,)))
 
     async def _last_use(self, version: int) -> int:
         """The last event of a version, 0 if there is none; it is looked for once."""

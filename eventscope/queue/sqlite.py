@@ -10,6 +10,7 @@ Source: SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous".
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -21,12 +22,13 @@ import aiosqlite
 import msgspec
 
 from eventscope.event import Lsn
-from eventscope.queue import schema
+from eventscope.queue import marks, schema
 from eventscope.queue.appender import Appender
 from eventscope.queue.base import Checkpoint, Origin
 from eventscope.queue.desk import Desk
 from eventscope.queue.faults import of_another_stream, unusable, writing
 from eventscope.queue.file_lock import FileLock
+from eventscope.queue.integrity import verify
 from eventscope.queue.log_view import TRANSACTION, LogView, transaction
 from eventscope.queue.retention import Retention
 from eventscope.replication.assembly import Batch
@@ -160,6 +162,7 @@ class SqliteQueue(LogView, Desk):
             latest = {version for version, _ in self._latest.values()}
             unused = await self._retention.prune_relations(self._relations.keys() - latest)
             await self._retention.prune_mappings()
+            await self._retention.prune_requests()
         if unused:  # replaced, since reads under way still need them
             kept = self._relations.items()
             self._relations = {version: known for version, known in kept if version not in unused}
@@ -171,7 +174,10 @@ class SqliteQueue(LogView, Desk):
         self._lock.release()
 
     async def _open(self) -> None:
+        if not self.path.stat().st_size:
+            marks.forget(self.path)
         async with AsyncExitStack() as opened:
+            await asyncio.to_thread(verify, self.path)
             self._log = await Appender.open(self.path, schema.prepare)
             opened.push_async_callback(self._log.close)
             self._desk = await _connect(self.path)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eventscope.event import Lsn
+from eventscope.queue import address
 from eventscope.queue.base import Checkpoint, Origin
 from eventscope.queue.faults import reading
 from eventscope.queue.file_lock import holder
-from eventscope.queue.outside import address
 from eventscope.queue.schema import known_version
 
 
@@ -33,7 +33,7 @@ def look(path: Path) -> QueueStatus | None:
         QueueError: it is damaged, not ours, or of a newer version.
     """
     process = holder(path)
-    place = address(path, process)
+    place = address.to_read(path, in_use=bool(process))
     if not path.exists():
         return None
     with reading(path), closing(sqlite3.connect(place, uri=True)) as connection:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from eventscope.event import Lsn
 from eventscope.queue.base import QueueError
+from eventscope.queue.records import OperatorRecord
 from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.pgoutput import DELETE, INSERT
 from tests.queue.batches import ORIGIN, START, Writer, ids
@@ -245,6 +246,63 @@ async def test_pruning_keeps_what_an_operator_has_not_passed(queue, writer):
     assert await queue.prune() == 2
     assert ids(await queue.read(0, [posts], ALL)) == ["c", "d", "e"]
     assert [event.event().index for event in await queue.read(0, [posts], ALL)] == [2, 3, 4]
+
+
+async def test_pruning_keeps_what_a_replay_still_needs(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, *"abcdef").commit().take())
+    replay = OperatorRecord("replayed", position=2, replay_to=3, resume_at=5)
+    await queue.save_operator(replay)
+    await queue.advance("another", 6)
+    assert await queue.prune() == 2
+    await queue.save_operator(OperatorRecord("replayed", position=5))
+    assert await queue.prune() == 3
+
+
+async def test_an_operator_that_was_dropped_needs_nothing(queue, writer):
+    posts = writer.table("posts")
+    await queue.append(*writer.rows(posts, *"abc").commit().take())
+    await queue.advance("gone", 1)
+    assert await queue.prune() == 1
+    await queue.drop_operator("gone")
+    assert await queue.prune() == 2
+
+
+async def test_a_relation_version_goes_with_its_last_event_but_not_the_latest_one(
+    queue, writer, reopen
+):
+    first = writer.table("posts", "id")
+    await queue.append(*writer.rows(first, "a", "b").commit().take())
+    (_, event) = await queue.read(0, [first], 2)
+    letter = await queue.put_letter(
+        "notify", None, event, attempts=1, error="no", traceback="", next_retry=None
+    )
+    second = writer.table("posts", "id", "title")
+    comments = writer.table("comments")
+    await queue.advance("notify", 1)
+    await queue.append(*writer.rows(comments, "c").commit().take())
+    assert await queue.prune() == 1
+    assert set(queue.relations) == {first, second, comments}
+    await queue.advance("notify", 3)
+    assert await queue.prune() == 2
+    assert set(queue.relations) == {second, comments}
+    queue = await reopen(queue)
+    assert set(queue.relations) == {second, comments}
+    assert await queue.letter(letter.id) == letter
+    assert {version for version, _ in queue.latest_versions.values()} == {second, comments}
+
+
+async def test_a_relation_version_of_an_open_transaction_stays(queue, writer):
+    first = writer.table("posts", "id")
+    await queue.append(*writer.rows(first, "a").take())
+    second = writer.table("posts", "id", "title")
+    await queue.append(*writer.rows(second).take())
+    await queue.prune()
+    assert set(queue.relations) == {first, second}
+    await queue.append(*writer.commit().take())
+    assert ids(await queue.read(0, [first], ALL)) == ["a"]
+    assert await queue.prune() == 1
+    assert set(queue.relations) == {second}
 
 
 async def test_pruning_keeps_history(writer, open_queue):

@@ -175,6 +175,19 @@ async def test_a_request_without_an_answer_is_taken_back(tmp_path):
         assert await queue.requests() == []
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_request_that_is_cancelled_while_it_is_put_is_taken_back(tmp_path, turns):
+    path = tmp_path / "queue.db"
+    async with running(path) as queue:
+        asking = asyncio.create_task(outside.ask(path, "{}", asked_by="ann", timeout=NEVER))
+        for _ in range(turns):
+            await asyncio.sleep(0.001)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await queue.requests() == []
+
+
 async def test_nobody_waits_for_a_process_that_has_ended(tmp_path):
     path = tmp_path / "queue.db"
     async with running(path) as queue:

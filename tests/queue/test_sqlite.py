@@ -4,42 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
-import sqlite3
 import stat
 import sys
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from eventscope.event import Lsn
 from eventscope.queue.base import QueueError
-from eventscope.queue.records import OperatorRecord
-from eventscope.queue.schema import VERSION
+from eventscope.queue.records import Backfill, OperatorRecord
 from eventscope.queue.sqlite import SqliteQueue
 from tests.queue.batches import ORIGIN, START, Writer, ids
-
-
-async def opened(path: Path) -> SqliteQueue:
-    return await SqliteQueue.open(path, retention_events=0, retention_bytes=10**9)
-
-
-async def made(path: Path) -> None:
-    """Make an empty queue file."""
-    await (await opened(path)).close()
-
-
-def refused(path: Path, message: str) -> None:
-    """A file is refused with a message that names it, and stays as it was, to the byte."""
-    before = path.read_bytes()
-    with pytest.raises(QueueError, match=message) as raised:
-        asyncio.run(opened(path))
-    assert str(path) in str(raised.value)
-    assert raised.value.exit_code == 3
-    assert path.read_bytes() == before
+from tests.queue.files import opened, running
 
 
 def mode(path: Path) -> int:
@@ -85,71 +65,6 @@ async def test_a_symlink_in_place_of_the_lock_is_refused(tmp_path):
 async def test_a_folder_is_refused(tmp_path):
     with pytest.raises(QueueError, match="cannot be opened"):
         await opened(tmp_path)
-
-
-def test_what_is_no_database_is_refused(tmp_path):
-    path = tmp_path / "notes.txt"
-    path.write_text("these are notes, not a database\n" * 200)
-    refused(path, "file is not a database.*move it away")
-
-
-def test_a_database_of_another_program_is_refused(tmp_path):
-    path = tmp_path / "other.db"
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("CREATE TABLE mine (a)")
-        other.commit()
-    refused(path, "no queue of eventscope.*queue_path")
-
-
-def test_a_queue_of_a_newer_version_is_refused(tmp_path):
-    path = tmp_path / "queue.db"
-    asyncio.run(made(path))
-    with closing(sqlite3.connect(path)) as newer:
-        newer.execute(f"PRAGMA user_version = {VERSION + 1}")
-        newer.commit()
-    refused(path, f"newer eventscope.*format {VERSION + 1}.*update eventscope")
-
-
-def version_1(path: Path) -> None:
-    """Make the file that the first version left after four events and two operators."""
-    with closing(sqlite3.connect(path)) as old:
-        old.executescript(Path(__file__).with_name("version_1.sql").read_text())
-
-
-def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every table's columns."""
-    with closing(sqlite3.connect(path)) as connection:
-        names = connection.execute("SELECT name FROM sqlite_schema ORDER BY name").fetchall()
-        return {
-            name: connection.execute("SELECT * FROM pragma_table_info(?)", (name,)).fetchall()
-            for (name,) in names
-        }
-
-
-async def test_a_queue_of_the_first_version_is_brought_up_to_date(tmp_path):
-    path = tmp_path / "queue.db"
-    version_1(path)
-    queue = await opened(path)
-    assert queue.checkpoint == replace(START, stored=Lsn(400), acknowledged=Lsn(250))
-    assert ids(await queue.read(0, [1, 2, 3], 10)) == ["a", "b", "c", "d"]
-    assert await queue.operators() == [
-        OperatorRecord("notify", 4),
-        OperatorRecord("post_counts", 2),
-    ]
-    await queue.begin(ORIGIN, START)
-    await queue.close()
-    await made(tmp_path / "new.db")
-    assert tables(path) == tables(tmp_path / "new.db")
-    await (await opened(path)).close()
-
-
-def test_a_queue_that_cannot_be_brought_up_to_date_stays_as_it_was(tmp_path):
-    path = tmp_path / "queue.db"
-    version_1(path)
-    with closing(sqlite3.connect(path)) as old:
-        old.execute("CREATE TABLE mapped(in_the_way)")
-    refused(path, "cannot be used: table mapped already exists")
-    assert "request" not in tables(path)
 
 
 async def test_a_queue_of_another_stream_stays_as_it_was(tmp_path):
@@ -239,16 +154,74 @@ async def test_an_append_that_ends_behind_a_cancelled_task_is_no_open_transactio
     await again.close()
 
 
-async def test_a_disk_that_is_full_is_named_and_the_batch_is_not_stored(tmp_path):
-    queue = await opened(tmp_path / "queue.db")
-    await queue.begin(ORIGIN, START)
-    await queue._log.execute(("PRAGMA max_page_count = 20", ()))
-    writer = Writer()
-    posts = writer.table("posts")
-    with pytest.raises(QueueError, match=r"queue.db cannot be written.*disk is full"):
-        await queue.append(*writer.rows(posts, "a", size=500_000).commit().take())
-    assert queue.last_seq == 0
+async def test_a_queue_that_is_full_is_named_and_takes_the_same_batch_when_it_is_not(tmp_path):
+    path = tmp_path / "queue.db"
+    async with running(path) as queue:
+        await queue.begin(ORIGIN, START)
+        await queue._log.execute(("PRAGMA max_page_count = 40", ()))
+        writer = Writer()
+        posts = writer.table("posts")
+        await queue.append(*writer.rows(posts, "a").commit().take())
+        batch = writer.rows(posts, *"bcd", size=500_000).commit().take()
+        await full(queue, batch, r"queue.db cannot be written.*disk is full.*nothing is lost")
+        await queue._log.execute(("PRAGMA max_page_count = 4000", ()))
+        await takes(queue, batch)
+
+
+async def test_a_disk_that_is_full_is_named_and_takes_the_same_batch_when_it_is_not(tmp_path):
+    """The limit of a file's size stands for a disk of that size."""
+    path = tmp_path / "queue.db"
+    async with running(path) as queue:
+        await queue.begin(ORIGIN, START)
+        writer = Writer()
+        posts = writer.table("posts")
+        await queue.append(*writer.rows(posts, "a").commit().take())
+        batch = writer.rows(posts, *"bcd", size=500_000).commit().take()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, limits[1]))
+        try:
+            await full(queue, batch, r"queue.db cannot be written.*nothing is lost")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        await takes(queue, batch)
+
+
+async def full(queue: SqliteQueue, batch: Any, message: str) -> None:
+    with pytest.raises(QueueError, match=message):
+        await queue.append(*batch)
+    assert (queue.last_seq, queue.checkpoint.stored) == (1, 200)
+    assert ids(await queue.read(0, [1], 10)) == ["a"]
+
+
+async def takes(queue: SqliteQueue, batch: Any) -> None:
+    await queue.append(*batch)
     await queue.close()
+    async with running(queue.path) as again:
+        assert ids(await again.read(0, [1], 10)) == ["a", "b", "c", "d"]
+
+
+async def test_a_new_file_has_nothing_to_do_with_marks_that_another_left(tmp_path):
+    marks = tmp_path / "queue.db.marks"
+    marks.touch()
+    async with running(tmp_path / "queue.db"):
+        assert not marks.exists()
+    marks.touch()
+    async with running(tmp_path / "queue.db"):
+        assert marks.exists()
+
+
+async def test_what_others_write_is_data_and_no_statement(tmp_path):
+    bad = "'; DROP TABLE event; -- \" \x00 \u202e"
+    async with running(tmp_path / "queue.db") as queue:
+        await queue.begin(ORIGIN, START)
+        await queue.save_operator(OperatorRecord(bad, paused=bad, error=bad, traceback=bad))
+        await queue.rename_operator(bad, bad + "2")
+        await queue.map(bad, bad, {(bad, ""): (bad,)})
+        assert await queue.mapped(bad, bad, [(bad, "")]) == {(bad, ""): (bad,)}
+        await queue.save_backfill(Backfill(bad, bad, after=(bad,)))
+        assert await queue.backfill(bad) == Backfill(bad, bad, after=(bad,))
+        kept = OperatorRecord(bad + "2", paused=bad, error=bad, traceback=bad)
+        assert await queue.operators() == [kept]
 
 
 async def test_every_append_is_synced(tmp_path):

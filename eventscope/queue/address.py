@@ -1,0 +1,34 @@
+"""Where SQLite finds a queue file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from eventscope.queue.faults import not_opened
+
+
+def to_read(path: Path, *, in_use: bool) -> str:
+    """A file to be read without a trace.
+
+    Args:
+        path: the file.
+        in_use: whether a process may be writing.
+
+    Raises:
+        QueueError: it is a symbolic link.
+    """
+    if path.is_symlink():
+        raise not_opened(path, "it is a symbolic link")
+    # without a log beside it nobody writes, and to read it as it is leaves no files behind
+    written = in_use or Path(f"{path}-wal").exists()
+    return _address(path, "mode=ro" if written else "mode=ro&immutable=1")
+
+
+def to_write(path: Path) -> str:
+    """A file to be written, and not to be made."""
+    return _address(path, "mode=rw")
+
+
+def _address(path: Path, how: str) -> str:
+    return f"file:{quote(str(path))}?{how}"
