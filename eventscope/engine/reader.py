@@ -53,8 +53,8 @@ class Reader:
         queue: Queue,
         on_append: Callable[[Batch], None],
         *,
-        on_hold: Callable[[SystemIdentity], Awaitable[None]],
         attended: bool,
+        on_hold: Callable[[SystemIdentity], Awaitable[None]] | None = None,
         applied: Applied | None = None,
     ) -> None:
         self.state: StreamState = "connecting"
@@ -183,7 +183,8 @@ class Reader:
         self._outdated = frozenset()
         try:
             await intake.start()
-            await self._on_hold(_identity(attached))
+            if self._on_hold is not None:
+                await self._on_hold(_identity(attached))
             self._streaming_since = time.monotonic()
             self.state, self.detail, self._told = "streaming", "", ""
             if not (is_first or self._settings.durable_slot):

@@ -191,8 +191,9 @@ class Workforce:
             if isinstance(operator, QueryOperator) and operator.backfill:
                 await queue.save_backfill(Backfill(name, "backfill=True"))
         counted = self._with_crash(record)
-        if counted is not record:
+        if self._marks is not None and counted is not record:
             await queue.save_operator(counted)
+            self._marks[name].clear()
         return counted
 
     def _with_crash(self, record: OperatorRecord) -> OperatorRecord:
@@ -205,7 +206,7 @@ class Workforce:
         _log.warning(
             "the process ended while the operator was at an event",
             operator=record.name,
-            event=at,
+            seq=at,
             times=crashes,
         )
         if crashes < _CRASHES or record.paused:
