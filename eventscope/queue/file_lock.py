@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 from eventscope.queue.base import QueueError
 from eventscope.queue.faults import not_opened
+
+_TRIES: Final = 5
+_PAUSE: Final = 0.02
 
 
 class FileLock:
@@ -30,15 +35,13 @@ class FileLock:
             descriptor = os.open(f"{self._path}.lock", flags, 0o600)
         except OSError as error:
             raise not_opened(self._path, error.strerror) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor):
             process = _named(descriptor)
             os.close(descriptor)
             raise QueueError(
                 f"queue file {self._path} is in use by process {process}; "
                 f"stop it, or name another file with queue_path"
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
@@ -63,6 +66,18 @@ def holder(path: Path) -> str:
     finally:
         os.close(descriptor)
     return ""
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock, also if somebody is looking just then whether it is taken."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+        else:
+            return True
+    return False
 
 
 def _named(descriptor: int) -> str:

@@ -128,12 +128,8 @@ def _dropping(end: int, passed: int) -> Callable[[sqlite3.Connection], int]:
 
     def drop(connection: sqlite3.Connection) -> int:
         dropped = connection.execute("DELETE FROM event WHERE seq <= ?", (end,)).rowcount
-        # the last one is the checkpoint, and those at which operators stand tell their places
-        connection.execute(
-            "DELETE FROM txn WHERE last_seq <= ? AND last_seq < ?"
-            " AND last_seq < (SELECT max(last_seq) FROM txn)",
-            (end, passed),
-        )
+        # those at which operators stand tell their places, and the last one is the checkpoint
+        connection.execute("DELETE FROM txn WHERE last_seq <= ? AND last_seq < ?", (end, passed))
         return dropped
 
     return drop

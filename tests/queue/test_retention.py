@@ -90,6 +90,24 @@ async def test_a_kill_in_the_middle_of_it_loses_nothing(tmp_path):
         assert ids(await queue.read(0, [posts], MANY)) == ["11997", "11998", "11999"]
 
 
+async def test_an_event_that_goes_while_it_is_read_is_left_out(tmp_path, monkeypatch):
+    async with running(tmp_path / "queue.db") as queue:
+        posts = await fill(queue, count=20)
+        seen = queue._seen
+
+        async def seen_before_it_goes(statement, parameters):
+            rows = await seen(statement, parameters)
+            await queue.prune()
+            return rows
+
+        await queue.advance("slow", 15)
+        monkeypatch.setattr(queue, "_seen", seen_before_it_goes)
+        events = await queue.read(0, [posts], 100)
+        assert [(queued.seq, queued.event().index) for queued in events] == [
+            (seq, seq - 11) for seq in range(11, 21)
+        ]
+
+
 async def test_what_is_large_beside_the_log_costs_no_history(tmp_path):
     async with running(tmp_path / "queue.db", events=100) as queue:
         posts = await fill(queue, count=100)

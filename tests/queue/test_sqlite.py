@@ -108,6 +108,12 @@ async def test_a_crash_loses_nothing_that_append_returned_from(tmp_path):
     posts = writer.table("posts")
     await queue.append(*writer.rows(posts, "a", "b").commit().take())
     await queue.advance("counts", 1)
+    record = OperatorRecord("notify", position=1, paused="by ann", attempts=2, error="no")
+    await queue.save_operator(record)
+    (event,) = await queue.read(1, [posts], 1)
+    letter = await queue.put_letter(
+        "notify", None, event, attempts=6, error="no", traceback="", next_retry=None
+    )
     await queue.append(*writer.rows(posts, "half").take())
     left = tmp_path / "left"
     left.mkdir()
@@ -117,6 +123,8 @@ async def test_a_crash_loses_nothing_that_append_returned_from(tmp_path):
     crashed = await opened(left / "queue.db")
     assert ids(await crashed.read(0, [posts], 10)) == ["a", "b"]
     assert await crashed.position("counts") == 1
+    assert await crashed.operator("notify") == record
+    assert await crashed.letters() == [letter]
     assert crashed.checkpoint.stored == 200
     await crashed.append(*Writer(next_seq=3).rows(posts, "c").commit().take())
     assert ids(await crashed.read(0, [posts], 10)) == ["a", "b", "c"]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -81,6 +83,15 @@ async def test_looking_takes_the_lock_from_nobody(tmp_path):
     path = tmp_path / "queue.db"
     await (await opened(path)).close()
     assert look(path) == QueueStatus("")
+    await (await opened(path)).close()
+
+
+async def test_who_looks_whether_it_is_taken_keeps_nobody_from_taking_it(tmp_path):
+    path = tmp_path / "queue.db"
+    await (await opened(path)).close()
+    looking = os.open(f"{path}.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.03, os.close, [looking]).start()
     await (await opened(path)).close()
 
 
