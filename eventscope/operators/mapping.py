@@ -189,8 +189,6 @@ class ShadowMap:
             read = {row[:width]: _target(row[width:]) for row in rows}
             await self._write(source, {k: [Fact(batch.first - 1, id_)] for k, id_ in read.items()})
         await connection.execute("CLOSE eventscope_rows")
-        noted = {key: [fact] for key, fact in batch.facts.items() if fact is not None}
-        await self._write(source, noted)
         batch.begun = Snapshot.parse(snapshot)
 
     async def committed(self) -> None:
@@ -246,8 +244,6 @@ class ShadowMap:
     ) -> RowChange:
         """One change with its old id, as far as it is known; notes what the row maps to now."""
         source, queued, before, after, key_before, key_after = change
-        if _empties(change):
-            batch.facts.clear()
         if _shape(source) != _shape(batch.source):
             return change
         old = new = None
