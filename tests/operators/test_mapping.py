@@ -185,19 +185,14 @@ async def test_a_restart_keeps_what_is_known(shop: Shop) -> None:
     assert (await shop.does("UPDATE comments SET post_id = 5 WHERE id = 1")).everything is None
 
 
-async def test_a_map_that_was_begun_in_vain_counts_for_nothing(shop: Shop) -> None:
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_map_that_was_begun_in_vain_counts_for_nothing(shop: Shop, restart: bool) -> None:
     """The row has moved on meanwhile, and what the map has read is not what it was before."""
-    for restart in (False, True):
-        async with shop.connection.transaction():
-            await shop.connection.execute("UPDATE comments SET post_id = 2 + id WHERE id < 3")
-        first = await shop.events()
-        await shop.process.attempt(first, in_vain=True)
-        if restart:
-            shop.process.restart()
-        await shop.connection.execute("UPDATE comments SET post_id = 5 WHERE id = 1")
-        dirty = await shop.process.apply(first + await shop.events())
-        assert (dirty.everything is None) == restart
-        await shop.is_right()
+    await shop.connection.execute("UPDATE comments SET post_id = 3 WHERE id = 1")
+    await shop.process.attempt(await shop.events(), in_vain=True)
+    if restart:
+        shop.process.restart()
+    assert (await shop.does("UPDATE comments SET post_id = 5 WHERE id = 1")).everything
 
 
 async def test_what_a_failed_attempt_has_noted_is_not_taken_for_what_was_before(
@@ -221,7 +216,7 @@ async def test_what_happens_while_a_map_is_begun_is_not_missed(shop: Shop) -> No
         await shop.connection.execute("UPDATE comments SET post_id = 5 WHERE id = 2")
         await unmap(operator, entity)
 
-    await shop.connection.execute("UPDATE comments SET post_id = 2 WHERE id = 1")
+    await shop.connection.execute("UPDATE comments SET body = 'x' WHERE id = 1")
     shop.process.maps.unmap = meanwhile  # type: ignore[method-assign]
     await shop.process.apply(await shop.events())
     assert (await shop.process.apply(await shop.events())).everything is None
