@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
-import msgspec
 from psycopg import sql
 
 from eventscope.ids import Sql
 from eventscope.operators.dirty import RowChange, Source, decoded
 from eventscope.operators.expressions import as_text
+from eventscope.operators.facts import Fact, Mapped, last_before, packed, unpacked
 from eventscope.operators.fence import Snapshot
 from eventscope.queue.records import Target
 from eventscope.replication import pgoutput
@@ -32,34 +32,6 @@ _AT_ONCE: Final = 1000
 
 _HEAD: Final[Target] = ()
 """The key under which a map says of which shape it is, and from which snapshot."""
-
-
-class Mapped(Protocol):
-    """Keeps maps, for each operator and entity."""
-
-    async def mapped(
-        self, operator: str, entity: str, keys: Collection[Target]
-    ) -> dict[Target, Target | None]:
-        """What is kept under some keys; those that have nothing are left out."""
-
-    async def map(
-        self,
-        operator: str,
-        entity: str,
-        mapping: Mapping[Target, Target | None],
-        removed: Collection[Target] = (),
-    ) -> None:
-        """Keep, and forget some keys; all of a call or nothing is done."""
-
-    async def unmap(self, operator: str, entity: str) -> None:
-        """Forget everything of an entity."""
-
-
-class Fact(NamedTuple):
-    """What a row maps to since an event; None if its id is NULL."""
-
-    seq: int
-    target: Target | None
 
 
 @dataclass(slots=True)
@@ -189,8 +161,6 @@ class ShadowMap:
             read = {row[:width]: _target(row[width:]) for row in rows}
             await self._write(source, {k: [Fact(batch.first - 1, id_)] for k, id_ in read.items()})
         await connection.execute("CLOSE eventscope_rows")
-        noted = {key: [fact] for key, fact in batch.facts.items() if fact is not None}
-        await self._write(source, noted)
         batch.begun = Snapshot.parse(snapshot)
 
     async def committed(self) -> None:
@@ -235,7 +205,7 @@ class ShadowMap:
             if key is not None and MISSING not in key
         }
         found = await self._store.mapped(self._operator, entity, keys)
-        return {key: _unpacked(packed) for key, packed in found.items() if packed}
+        return {key: unpacked(some) for key, some in found.items() if some}
 
     def _fill(
         self,
@@ -246,8 +216,6 @@ class ShadowMap:
     ) -> RowChange:
         """One change with its old id, as far as it is known; notes what the row maps to now."""
         source, queued, before, after, key_before, key_after = change
-        if _empties(change):
-            batch.facts.clear()
         if _shape(source) != _shape(batch.source):
             return change
         old = new = None
@@ -274,7 +242,7 @@ class ShadowMap:
     ) -> Fact | None:
         if key in batch.facts:
             return batch.facts[key]
-        return _last_before(batch.first, facts.get(key, ()))
+        return last_before(batch.first, facts.get(key, ()))
 
     def _is_covered(self, source: Source, change: RowChange, applied_until: int) -> bool:
         """Whether an event has had its effect already, whatever its row was before."""
@@ -290,7 +258,7 @@ class ShadowMap:
         for key, fact in batch.facts.items():
             if fact is not None:
                 kept = facts.get(key, ())
-                older = _last_before(batch.first, kept)
+                older = last_before(batch.first, kept)
                 newer = {f.seq: f for f in (*kept, fact) if f.seq >= batch.first}
                 noted[key] = [*([older] if older else []), *newer.values()]
         removed = known.gone - batch.facts.keys()
@@ -304,8 +272,8 @@ class ShadowMap:
         facts: Mapping[Target, Sequence[Fact]],
         removed: Collection[Target] = (),
     ) -> None:
-        packed = {key: _packed(some) for key, some in facts.items()}
-        await self._store.map(self._operator, source.entity, packed, removed)
+        mapping = {key: packed(some) for key, some in facts.items()}
+        await self._store.map(self._operator, source.entity, mapping, removed)
 
 
 def _misses(change: RowChange) -> bool:
@@ -316,11 +284,6 @@ def _misses(change: RowChange) -> bool:
 def _empties(change: RowChange) -> bool:
     """Whether it is a TRUNCATE. A map is begun anew then, as everything is recomputed anyway."""
     return change.queued.message[0] == pgoutput.TRUNCATE
-
-
-def _last_before(seq: int, facts: Sequence[Fact]) -> Fact | None:
-    older = (fact for fact in facts if fact.seq < seq)
-    return max(older, key=lambda fact: fact.seq, default=None)
 
 
 def _reading(source: Source) -> sql.Composed:
@@ -356,14 +319,6 @@ def _target(values: Sequence[bytes | str | None] | Texts) -> Target | None:
 
 def _encoded(target: Target | None, width: int) -> Texts:
     return (None,) * width if target is None else tuple([part.encode() for part in target])
-
-
-def _packed(facts: Sequence[Fact]) -> Target:
-    return tuple([msgspec.json.encode(fact).decode() for fact in facts])
-
-
-def _unpacked(texts: Target) -> list[Fact]:
-    return [msgspec.json.decode(text, type=Fact) for text in texts]
 
 
 def _printed(snapshot: Snapshot) -> str:

@@ -9,7 +9,8 @@ from eventscope.app import QueryOperator
 from eventscope.operators.bisection import bisect
 from eventscope.operators.dirty import Dirty, Marker, RowChange
 from eventscope.operators.expressions import compute
-from eventscope.operators.mapping import Mapped, ShadowMap
+from eventscope.operators.facts import Mapped
+from eventscope.operators.mapping import ShadowMap
 from eventscope.operators.target import TargetTable
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Target

@@ -9,9 +9,9 @@ import psycopg
 from eventscope.app import QueryOperator
 from eventscope.operators.dirty import Dirty
 from eventscope.operators.effect import Passed
+from eventscope.operators.facts import Mapped
 from eventscope.operators.failure import Reports
 from eventscope.operators.letters import Letters
-from eventscope.operators.mapping import Mapped
 from eventscope.operators.query import Recomputation
 from eventscope.operators.session import Session
 from eventscope.operators.sqlstates import TRANSIENT_ATTEMPTS, is_general, is_transient

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventscope import EventScope
+from eventscope import EventScope, Sql
 from eventscope.settings import Settings
 from tests.operators.shop import counting_comments, tables
 from tests.replication.doctor.examining import Examined, examined, mend
@@ -100,6 +100,15 @@ async def test_sql_that_cannot_be_run_blocks_with_what_the_server_says(
     wrong = (await examined(app, make_settings())).one("operator_sql")
     assert wrong.severity == "blocking"
     assert 'column "nothing" does not exist' in wrong.found
+
+
+async def test_ids_by_expression_are_checked_by_the_server(shop, make_settings):
+    for expression, severity in (("id + 1", "ok"), ("nothing + 1", "blocking")):
+        app = EventScope("shop")
+        app.query("post_with_comments_counts", sql="SELECT $1::int", ids={"posts": Sql(expression)})
+        found = (await examined(app, make_settings())).one("operator_sql")
+        assert found.severity == severity
+    assert 'column "nothing" does not exist' in found.found
 
 
 async def test_a_table_that_only_the_sql_names_is_named_by_the_server(
