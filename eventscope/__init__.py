@@ -2,7 +2,8 @@
 
 from eventscope.app import EventScope
 from eventscope.event import UNCHANGED, Change, Event, EventId, Lsn, Source
+from eventscope.message import Message
 
 __version__ = "0.1.0"
 
-__all__ = ["UNCHANGED", "Change", "Event", "EventId", "EventScope", "Lsn", "Source"]
+__all__ = ["UNCHANGED", "Change", "Event", "EventId", "EventScope", "Lsn", "Message", "Source"]

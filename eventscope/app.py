@@ -1,20 +1,25 @@
-"""What a user declares: entities, query operators and handlers."""
+"""What a user declares: entities, query operators, handlers and listeners."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
-from eventscope.errors import EventScopeError
+from eventscope import scopes as scoping
+from eventscope.errors import DeclarationError as DeclarationError
+from eventscope.errors import NotRunning
 from eventscope.event import EVENT_TYPES, MESSAGES, ROW_EVENTS, EventType, entity_name, split_entity
+from eventscope.message import Message, Stream
+from eventscope.scopes import DeclaredScope
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+Listening = TypeVar("Listening", bound=Callable[[Message], Coroutine[Any, Any, None]])
 
-
-class DeclarationError(EventScopeError, ValueError):
-    """An operator or entity that cannot work as declared; the message says why."""
+EVERY_ENTITY: Final = "*"
+"""Stands for all tables of an application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,28 @@ class HandlerOperator:
 Operator = QueryOperator | HandlerOperator
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A Python function that is told what happens to a table, to a row, or within a scope."""
+
+    name: str
+    function: Callable[[Message], Coroutine[Any, Any, None]]
+    entity: str
+    id: Any = None
+    """The key of the one row that it hears of."""
+    scope: DeclaredScope | None = None
+    """The scope that it hears of, whatever its values."""
+
+
+class OpenStream(Protocol):
+    """What an engine lends the application that it runs."""
+
+    def __call__(self, entity: str | None, *, id: Any, scope: Mapping[str, Any] | None) -> Stream:
+        """A stream, yet to be entered; without an entity one that hears of nothing yet."""
+
+
 class EventScope:
-    """An application: the tables it watches and the operators that follow them.
+    """An application: the tables it watches, the operators and listeners that follow them.
 
     Args:
         name: names the application to the database, and its queue file.
@@ -76,15 +101,41 @@ class EventScope:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._entities: dict[str, None] = {}
+        self._entities: dict[str, tuple[DeclaredScope, ...]] = {}
         self._operators: dict[str, Operator] = {}
+        self._listeners: dict[str, Listener] = {}
+        self.open_stream: OpenStream | None = None
+        """Set while an engine runs the application."""
 
-    def entity(self, name: str) -> None:
+    def entity(self, name: str, *, scopes: Iterable[Mapping[str, str]] = ()) -> None:
         """Watch a table (``comments`` or ``audit.log``); its events reach the feed and listeners.
 
-        Tables that an operator follows need not be declared again.
+        Tables that an operator follows need not be declared again, unless they have scopes.
+
+        Args:
+            name: the table.
+            scopes: by what its rows can be listened to: ``{"post_id": "posts"}`` announces each
+                row on ``posts/<post_id>/comments`` too. Several columns make one scope, in this
+                order. To hear of rows that leave a scope, its columns must be in the replica
+                identity.
+
+        Raises:
+            DeclarationError: naming what is wrong.
         """
-        self._entities[_known_as(name)] = None
+        entity = _known_as(name)
+        known = [dict(scope) for scope in self._entities.get(entity, ())]
+        self._entities[entity] = scoping.declared(entity, [*known, *scopes])
+
+    def scopes(self, entity: str) -> tuple[DeclaredScope, ...]:
+        """The scopes of a table; raises DeclarationError if there is no such entity."""
+        name = _known_as(entity)
+        if name not in self.entities:
+            near = difflib.get_close_matches(name, self.entities, n=1)
+            meant = f"did you mean {near[0]!r}? Else " if near else ""
+            raise DeclarationError(
+                f'there is no entity {name!r}: {meant}declare it with app.entity("{name}")'
+            )
+        return self._entities.get(name, ())
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -107,6 +158,11 @@ class EventScope:
     def operators(self) -> tuple[Operator, ...]:
         """Every operator, in the order of declaration."""
         return tuple(self._operators.values())
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Every listener, in the order of declaration."""
+        return tuple(self._listeners.values())
 
     def query(
         self,
@@ -202,6 +258,77 @@ class EventScope:
             return function
 
         return declare
+
+    def listener(
+        self,
+        entity: str,
+        *,
+        id: Any = None,
+        scope: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ) -> Callable[[Listening], Listening]:
+        """Tell a coroutine function what happens to a table, as it happens and in commit order.
+
+        It is called with a ``Message``. What it raises is logged, and the next message follows. If
+        it is too slow it loses the oldest messages, and is told how many.
+
+        Args:
+            entity: the table; ``*`` for all of them.
+            id: the key of one row, to hear of that one alone.
+            scope: a scope as the entity declares it, to hear of each row within it.
+            name: the listener's name; by default the function's.
+
+        Raises:
+            DeclarationError: naming what is wrong.
+        """
+
+        def declare(function: Listening) -> Listening:
+            listener_name = name or str(getattr(function, "__name__", "listener"))
+            if not inspect.iscoroutinefunction(function):
+                raise DeclarationError(f"listener {listener_name!r} must be async def")
+            if listener_name in self._listeners:
+                raise DeclarationError(f"listener {listener_name!r} is declared twice")
+            if id is not None and scope is not None:
+                raise DeclarationError(f"listener {listener_name!r}: want id or scope, not both")
+            declared = None
+            if scope is not None:
+                declared = scoping.find_declared(entity, self.scopes(entity), scope)
+            elif entity != EVERY_ENTITY or id is not None:
+                self.scopes(entity)
+            self._listeners[listener_name] = Listener(
+                listener_name, function, _known_as(entity), id, declared
+            )
+            return function
+
+        return declare
+
+    def subscribe(
+        self,
+        entity: str | None = None,
+        *,
+        id: Any = None,
+        scope: Mapping[str, Any] | None = None,
+    ) -> Stream:
+        """Hear what happens to a table, from now on: ``async with app.subscribe(...) as stream``.
+
+        Works where an engine runs the application in this process. The stream hears of more with
+        ``stream.join``.
+
+        Args:
+            entity: the table; ``*`` for all of them; None for nothing yet.
+            id: the key of one row, a list if it has several columns.
+            scope: the values of a declared scope, by column.
+
+        Raises:
+            DeclarationError: there is no such entity or scope.
+            NotRunning: no engine runs the application.
+        """
+        if self.open_stream is None:
+            raise NotRunning(
+                f"application {self.name!r} is not running in this process: "
+                f"subscribe inside of `async with Engine(app)`"
+            )
+        return self.open_stream(entity, id=id, scope=scope)
 
     def _add(self, operator: Operator) -> None:
         if operator.name in self._operators:

@@ -8,3 +8,11 @@ class EventScopeError(Exception):
 
     exit_code = 2
     """What a command exits with: 2 usage or settings, 3 database or queue, 4 timeout."""
+
+
+class DeclarationError(EventScopeError, ValueError):
+    """Something that cannot work as an application declares it; the message says why."""
+
+
+class NotRunning(EventScopeError, RuntimeError):
+    """Something that only a running application can do."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import structlog
 
 from eventscope.app import EventScope, HandlerOperator, Operator
+from eventscope.engine.broadcast import Broadcast
 from eventscope.engine.commands import Command, CommandRefused, Pause, Resume, Retry
 from eventscope.engine.loop_watch import watch_loop
 from eventscope.engine.reader import Reader
@@ -23,6 +24,8 @@ from eventscope.operators.failures import error_logger
 from eventscope.operators.handler import HandlerEffect
 from eventscope.operators.query import QueryEffect
 from eventscope.operators.runner import Runner
+from eventscope.pubsub.adapter import pubsub
+from eventscope.pubsub.broker import Broker
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.sqlite import SqliteQueue
@@ -61,6 +64,8 @@ class Engine:
         self._server = ""
         self._queue: Queue
         self._reader: Reader
+        self._broker: Broker
+        self._broadcast: Broadcast
         self._runners: dict[str, Runner] = {}
         self._working: list[asyncio.Task[None]] = []
         self._tending: list[asyncio.Task[None]] = []
@@ -81,11 +86,13 @@ class Engine:
                 f"application {self.app.name!r} follows no table: declare one with app.entity()"
             )
         settings = self.settings
+        self._broker = Broker(self.app, pubsub(settings.pubsub))
         self._queue = await SqliteQueue.open(
             settings.queue_file(self.app.name),
             retention_events=settings.retention_events,
             retention_bytes=settings.retention_bytes,
         )
+        self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
         self._reader = Reader(
             self.app, settings, self._queue, self._on_append, attended=self._attended
         )
@@ -93,12 +100,15 @@ class Engine:
             await self._reader.prepare()
             self._server = server_label(settings)
             await self._start_runners()
+            await self._broker.open()
         except BaseException:
             await self._close()
             raise
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
+            self._supervise("broadcast", self._broadcast.run),
+            self._supervise("listeners", self._broker.run),
             self._supervise("loop", watch_loop),
         ]
         self._working = [
@@ -246,6 +256,7 @@ class Engine:
             self._show(batch)
         for runner in self._runners.values():
             runner.announce(batch.counts)
+        self._broadcast.announce(batch.counts)
 
     def _show(self, batch: Batch) -> None:
         """Put the events of ended transactions into the ring."""
@@ -266,6 +277,7 @@ class Engine:
             for runner in self._runners.values():
                 if runner.settled:
                     await runner.save()
+            await self._broadcast.reach(self._queue.last_seq)
             dropped = await self._queue.prune()
             if dropped:
                 _log.debug("history dropped", events=dropped)
@@ -289,6 +301,7 @@ class Engine:
     async def _close(self) -> None:
         for runner in self._runners.values():
             await runner.close()
+        await self._broker.close()
         await self._reader.close()
         await self._queue.close()
 
