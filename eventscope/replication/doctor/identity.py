@@ -1,4 +1,4 @@
-"""Replica identities: whether the WAL tells which row, and the old values that operators need.
+"""Replica identities: whether the WAL tells which row, and the old values that somebody needs.
 
 PostgreSQL refuses every UPDATE and DELETE on a published table whose rows cannot be told apart by
 what is published. Source: PostgreSQL documentation, chapter "Logical Replication".
@@ -23,7 +23,7 @@ def examine(
     """What publishing breaks, and what it leaves in the dark.
 
     Args:
-        app: what needs old values.
+        app: whose operators and scopes need old values.
         followed: the tables to be published.
         publication: as it is, or as it will be made.
         set_full: whether a start sets REPLICA IDENTITY FULL where that helps.
@@ -63,10 +63,10 @@ def full(parts: Iterable[Part]) -> str:
 
 
 def to_identify(app: EventScope, table: Table, publication: Publication) -> list[Part]:
-    """What must get REPLICA IDENTITY FULL for operators to know all, as far as that helps."""
+    """What must get REPLICA IDENTITY FULL for all to be known, as far as that helps."""
     if not _takes_full(table, publication) or _is_cut(publication.member(table.name), table):
         return []
-    needed = needs(app, table.name).keys()
+    needed = needs(app, table.name).keys() | scoped(app, table.name)
     return [
         part
         for part in _published(table, publication)
@@ -81,6 +81,12 @@ def needs(app: EventScope, entity: str) -> dict[str, list[str]]:
         if isinstance(operator, QueryOperator) and entity in operator.ids:
             found.setdefault(operator.ids[entity], []).append(operator.name)
     return found
+
+
+def scoped(app: EventScope, entity: str) -> frozenset[str]:
+    """The columns by which an entity's rows are listened to, whose old values say where from."""
+    scopes = app.scopes(entity) if entity in app.entities else ()
+    return frozenset(column for scope in scopes for column, _ in scope)
 
 
 def _takes_full(table: Table, publication: Publication) -> bool:
@@ -129,7 +135,14 @@ def _to_be_set(table: Table, parts: Sequence[Part]) -> Finding:
 
 
 def _old_values(app: EventScope, table: Table, publication: Publication) -> Iterator[Finding]:
-    for column, operators in needs(app, table.name).items():
+    consequences = {
+        column: f"operator {', '.join(operators)} must recompute its whole table when such a row is"
+        f" changed or deleted"
+        for column, operators in needs(app, table.name).items()
+    }
+    for column in sorted(scoped(app, table.name) - consequences.keys()):
+        consequences[column] = "a row that leaves its scope, or is deleted, is not announced there"
+    for column, consequence in consequences.items():
         parts = [p for p in _published(table, publication) if column not in p.identity]
         if not parts:
             continue
@@ -138,8 +151,7 @@ def _old_values(app: EventScope, table: Table, publication: Publication) -> Iter
             "old_values",
             "warning",
             f"the WAL does not hold old values of {table.name}.{column}",
-            f"operator {', '.join(operators)} must recompute its whole table when such a row is"
-            f" changed or deleted",
+            consequence,
             cure,
             _SETTING if cure else _other_identity(column),
         )

@@ -37,6 +37,10 @@ def examine(
         known: every table of the database.
     """
     yield from _followed(app, tables, known)
+    for entity in tables.keys() & set(app.entities):
+        columns = {column for scope in app.scopes(entity) for column, _ in scope}
+        for column in sorted(columns):
+            yield from _column(tables[entity], column, f"in scopes of entity {entity}")
     for operator in app.operators:
         if isinstance(operator, QueryOperator):
             yield from _mapped(operator, tables)
