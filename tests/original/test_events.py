@@ -67,9 +67,9 @@ async def running(connection: Connection, settings: Settings) -> AsyncIterator[R
         yield Running(connection, engine, stream, processed)
 
 
-async def _insert(running: Running) -> Message:
+async def _insert(running: Running, after: str = "") -> Message:
     await running.connection.execute(
-        "INSERT INTO comments VALUES (89, 'hello', 123, '2023-09-19 09:57+02')"
+        f"{after} INSERT INTO comments VALUES (89, 'hello', 123, '2023-09-19 09:57+02')"
     )
     return await running.heard()
 
@@ -109,17 +109,17 @@ async def test_a_delete_is_broadcast_on_the_general_direct_and_scoped_channels(r
     assert (event.new_record, event.changes) == (None, None)
 
 
-async def test_an_event_of_another_type_is_not_broadcast(running: Running):
-    await running.connection.execute("SELECT pg_logical_emit_message(true, 'comments', 'hello')")
-    await running.engine.settle(60)
-    message = await _insert(running)
+@pytest.mark.parametrize("alone", ["COMMIT;", ""], ids=["alone", "in one transaction"])
+async def test_an_event_of_another_type_is_not_broadcast(running: Running, alone: str):
+    message = await _insert(
+        running, after=f"SELECT pg_logical_emit_message(true, 'comments', 'hello'); {alone}"
+    )
     assert message.kind == "on_insert"
     assert [event.id for event in running.processed] == [message.event.id]
 
 
-async def test_an_event_of_another_table_is_not_broadcast(running: Running):
-    await running.connection.execute("INSERT INTO others VALUES (89, 'hello', 123)")
-    await running.engine.settle(60)
-    message = await _insert(running)
+@pytest.mark.parametrize("alone", ["COMMIT;", ""], ids=["alone", "in one transaction"])
+async def test_an_event_of_another_table_is_not_broadcast(running: Running, alone: str):
+    message = await _insert(running, after=f"INSERT INTO others VALUES (89, 'hello', 123); {alone}")
     assert message.kind == "on_insert"
     assert [event.id for event in running.processed] == [message.event.id]

@@ -12,6 +12,7 @@ from eventscope.pubsub.stream import Stream
 from tests.events import an_insert
 from tests.pubsub.hearing import take
 from tests.pubsub.test_conformance import heard, said
+from tests.waiting import until
 
 COMMENTS = unscoped("comments")
 
@@ -83,12 +84,13 @@ async def test_a_listener_waits_on_a_loop_of_its_own() -> None:
             for _ in range(200):
                 ids.extend(await heard(stream, 1))
 
-    thread = threading.Thread(target=lambda: asyncio.run(listen()))
+    thread = threading.Thread(target=lambda: asyncio.run(listen(), debug=True))
     thread.start()
     await asyncio.to_thread(ready.wait)
-    for n in range(200):
+    for n in range(100):
         await pubsub.publish(said(COMMENTS, n))
-        await asyncio.sleep(0)
+        await until(lambda: len(ids) > n)  # noqa: B023 - called at once
+    await pubsub.publish(said(COMMENTS, *range(100, 200)))
     await asyncio.to_thread(thread.join, 60)
     assert ids == list(range(200))
 
