@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from eventscope import scopes as scoping
 from eventscope.errors import DeclarationError as DeclarationError
 from eventscope.errors import NotRunning
 from eventscope.event import EVENT_TYPES, MESSAGES, ROW_EVENTS, EventType, entity_name, split_entity
-from eventscope.message import Message, Stream
+from eventscope.listener import Listener, Listening, OpenStream
+from eventscope.message import Stream
 from eventscope.scopes import DeclaredScope
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-Listening = TypeVar("Listening", bound=Callable[[Message], Coroutine[Any, Any, None]])
-
-EVERY_ENTITY: Final = "*"
-"""Stands for all tables of an application."""
+Listens = TypeVar("Listens", bound=Listening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +69,6 @@ class HandlerOperator:
 Operator = QueryOperator | HandlerOperator
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A Python function that is told what happens to a table, to a row, or within a scope."""
-
-    name: str
-    function: Callable[[Message], Coroutine[Any, Any, None]]
-    entity: str
-    id: Any = None
-    """The key of the one row that it hears of."""
-    scope: DeclaredScope | None = None
-    """The scope that it hears of, whatever its values."""
-
-
-class OpenStream(Protocol):
-    """What an engine lends the application that it runs."""
-
-    def __call__(self, entity: str | None, *, id: Any, scope: Mapping[str, Any] | None) -> Stream:
-        """A stream, yet to be entered; without an entity one that hears of nothing yet."""
-
-
 class EventScope:
     """An application: the tables it watches, the operators and listeners that follow them.
 
@@ -130,11 +107,7 @@ class EventScope:
         """The scopes of a table; raises DeclarationError if there is no such entity."""
         name = _known_as(entity)
         if name not in self.entities:
-            near = difflib.get_close_matches(name, self.entities, n=1)
-            meant = f"did you mean {near[0]!r}? Else " if near else ""
-            raise DeclarationError(
-                f'there is no entity {name!r}: {meant}declare it with app.entity("{name}")'
-            )
+            raise scoping.unknown(name, self.entities)
         return self._entities.get(name, ())
 
     @property
@@ -266,7 +239,7 @@ class EventScope:
         id: Any = None,
         scope: Mapping[str, str] | None = None,
         name: str | None = None,
-    ) -> Callable[[Listening], Listening]:
+    ) -> Callable[[Listens], Listens]:
         """Tell a coroutine function what happens to a table, as it happens and in commit order.
 
         It is called with a ``Message``. What it raises is logged, and the next message follows. If
@@ -282,22 +255,13 @@ class EventScope:
             DeclarationError: naming what is wrong.
         """
 
-        def declare(function: Listening) -> Listening:
-            listener_name = name or str(getattr(function, "__name__", "listener"))
-            if not inspect.iscoroutinefunction(function):
-                raise DeclarationError(f"listener {listener_name!r} must be async def")
-            if listener_name in self._listeners:
-                raise DeclarationError(f"listener {listener_name!r} is declared twice")
-            if id is not None and scope is not None:
-                raise DeclarationError(f"listener {listener_name!r}: want id or scope, not both")
-            declared = None
-            if scope is not None:
-                declared = scoping.find_declared(entity, self.scopes(entity), scope)
-            elif entity != EVERY_ENTITY or id is not None:
-                self.scopes(entity)
-            self._listeners[listener_name] = Listener(
-                listener_name, function, _known_as(entity), id, declared
+        def declare(function: Listens) -> Listens:
+            listener = Listener.declared(
+                function, _known_as(entity), id=id, scope=scope, name=name, scopes=self.scopes
             )
+            if listener.name in self._listeners:
+                raise DeclarationError(f"listener {listener.name!r} is declared twice")
+            self._listeners[listener.name] = listener
             return function
 
         return declare

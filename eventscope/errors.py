@@ -11,7 +11,7 @@ class EventScopeError(Exception):
 
 
 class DeclarationError(EventScopeError, ValueError):
-    """Something that cannot work as an application declares it; the message says why."""
+    """An operator or entity that cannot work as declared; the message says why."""
 
 
 class NotRunning(EventScopeError, RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterable, Mapping
 
 from eventscope.errors import DeclarationError
@@ -57,6 +58,15 @@ def find_declared(
             f"entity {entity!r} declares the scope {dict(scope)}, not {dict(repeated)}"
         )
     return scope
+
+
+def unknown(entity: str, known: Collection[str]) -> DeclarationError:
+    """The error for an entity that an application does not have."""
+    near = difflib.get_close_matches(entity, known, n=1)
+    meant = f"did you mean {near[0]!r}? Else " if near else ""
+    return DeclarationError(
+        f'there is no entity {entity!r}: {meant}declare it with app.entity("{entity}")'
+    )
 
 
 def _tell_apart(entity: str, one: DeclaredScope, other: DeclaredScope) -> None:

@@ -9,9 +9,10 @@ from weakref import WeakSet
 
 import structlog
 
-from eventscope.app import EventScope, Listener
+from eventscope.app import EventScope
 from eventscope.errors import DeclarationError
 from eventscope.event import entity_name, split_entity
+from eventscope.listener import Listener
 from eventscope.pubsub import channels
 from eventscope.pubsub.base import PubSub
 from eventscope.pubsub.channels import Channel
