@@ -1,104 +1,41 @@
-"""What a user declares: entities, query operators and handlers."""
+"""What a user declares: entities, query operators, handlers and listeners."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
-from eventscope.cascade import cycle
+from eventscope import scopes as scoping
+from eventscope.declaration import (
+    HandlerOperator,
+    Key,
+    OnFailure,
+    Operator,
+    QueryOperator,
+    check_end,
+    check_on_failure,
+    check_pace,
+    known_as,
+)
 from eventscope.errors import DeclarationError as DeclarationError
+from eventscope.errors import NotRunning
 from eventscope.event import (
     EVENT_TYPES,
     MESSAGES,
     ROW_EVENTS,
-    Event,
     EventType,
-    entity_name,
-    split_entity,
 )
-from eventscope.ids import GivenParts, Parts, check_placeholders, parts_of, target_id
+from eventscope.ids import GivenParts, check_placeholders, parts_of, target_id
+from eventscope.listener import Listener, Listening, OpenStream
+from eventscope.message import Stream
+from eventscope.scopes import DeclaredScope
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-
-OnFailure = Literal["dead_letter", "halt"]
-"""What an operator does that is out of retries: put the failure aside and go on, or wait for a
-person."""
-_ON_FAILURE: Final = get_args(OnFailure)
-
-Key = str | Callable[[Event], Hashable] | None
-
-
-@dataclass(frozen=True, slots=True)
-class QueryOperator:
-    """SQL that brings rows of its target up to date, given their ids."""
-
-    name: str
-    target: str
-    sql: str
-    """Takes the parts of one id as ``$1``, ``$2``; with ``batch`` an array of each."""
-    ids: Mapping[str, Parts]
-    """What of a source row makes up the target row's id, by entity."""
-    delete_with: tuple[str, ...]
-    id: tuple[str, ...]
-    """The target's own id columns."""
-    events: tuple[EventType, ...]
-    batch: bool = False
-    """Whether the SQL takes many ids at once."""
-    on_failure: OnFailure = "dead_letter"
-    backfill: bool = False
-    """Whether it starts with every row that is there already."""
-    alias: str | None = None
-    """A former name, whose position it takes over."""
-
-    kind: Literal["query"] = "query"
-
-    @property
-    def entities(self) -> tuple[str, ...]:
-        """The tables it follows."""
-        return tuple(self.ids)
-
-
-@dataclass(frozen=True, slots=True)
-class HandlerOperator:
-    """A Python function that is called with one event at a time, in order."""
-
-    name: str
-    function: Callable[..., Any]
-    entities: tuple[str, ...]
-    """The tables it follows, and the prefixes of the messages if it wants those."""
-    events: tuple[EventType, ...]
-    timeout: float
-    """Seconds that one call may take."""
-    on_failure: OnFailure = "halt"
-    alias: str | None = None
-    """A former name, whose position it takes over."""
-    concurrency: int = 1
-    """Events that it may be at, of different keys."""
-    key: Key = None
-    """What tells keys apart: a column, a function of the event, or the row's own key."""
-    batch: int | None = None
-    """Events in a list; None: it takes single ones."""
-
-    kind: Literal["handler"] = "handler"
-
-    @property
-    def takes_tx(self) -> bool:
-        """Whether it asks for a database transaction."""
-        return "tx" in inspect.signature(self.function).parameters
-
-    @property
-    def is_async(self) -> bool:
-        """Whether it is awaited; other handlers run in a thread."""
-        return inspect.iscoroutinefunction(self.function)
-
-
-Operator = QueryOperator | HandlerOperator
+Listens = TypeVar("Listens", bound=Listening)
 
 
 class EventScope:
-    """An application: the tables it watches and the operators that follow them.
+    """An application: the tables it watches, the operators and listeners that follow them.
 
     Args:
         name: names the application to the database, and its queue file.
@@ -106,15 +43,37 @@ class EventScope:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._entities: dict[str, None] = {}
+        self._entities: dict[str, tuple[DeclaredScope, ...]] = {}
         self._operators: dict[str, Operator] = {}
+        self._listeners: dict[str, Listener] = {}
+        self.open_stream: OpenStream | None = None
+        """Set while an engine runs the application."""
 
-    def entity(self, name: str) -> None:
+    def entity(self, name: str, *, scopes: Iterable[Mapping[str, str]] = ()) -> None:
         """Watch a table (``comments`` or ``audit.log``); its events reach the feed and listeners.
 
-        Tables that an operator follows need not be declared again.
+        Tables that an operator follows need not be declared again, unless they have scopes.
+
+        Args:
+            name: the table.
+            scopes: by what its rows can be listened to: ``{"post_id": "posts"}`` announces each
+                row on ``posts/<post_id>/comments`` too. Several columns make one scope, in this
+                order. To hear of rows that leave a scope, its columns must be in the replica
+                identity.
+
+        Raises:
+            DeclarationError: naming what is wrong.
         """
-        self._entities[_known_as(name)] = None
+        entity = known_as(name)
+        known = [dict(scope) for scope in self._entities.get(entity, ())]
+        self._entities[entity] = scoping.declared(entity, [*known, *scopes])
+
+    def scopes(self, entity: str) -> tuple[DeclaredScope, ...]:
+        """The scopes of a table; raises DeclarationError if there is no such entity."""
+        name = known_as(entity)
+        if name not in self.entities:
+            raise scoping.unknown(name, self.entities)
+        return self._entities.get(name, ())
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -137,6 +96,11 @@ class EventScope:
     def operators(self) -> tuple[Operator, ...]:
         """Every operator, in the order of declaration."""
         return tuple(self._operators.values())
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Every listener, in the order of declaration."""
+        return tuple(self._listeners.values())
 
     def query(
         self,
@@ -179,10 +143,10 @@ class EventScope:
         """
         if not ids:
             raise DeclarationError(f"operator {name!r}: ids names no table to follow")
-        known = {_known_as(entity): parts_of(name, entity, given) for entity, given in ids.items()}
+        known = {known_as(entity): parts_of(name, entity, given) for entity, given in ids.items()}
         columns = target_id(name, id, known)
         check_placeholders(name, sql, len(columns))
-        _check_on_failure(name, on_failure)
+        check_on_failure(name, on_failure)
         types = _event_types(name, events, ROW_EVENTS)
         ends = _names(delete_with)
         if ends and "delete" not in types:
@@ -190,7 +154,7 @@ class EventScope:
                 f"operator {name!r}: delete_with needs the event type delete; add it to events"
             )
         for entity in ends:
-            if _known_as(entity) not in known:
+            if known_as(entity) not in known:
                 raise DeclarationError(
                     f"operator {name!r}: delete_with names {entity!r}, which is not in ids"
                 )
@@ -200,7 +164,7 @@ class EventScope:
                 target=target or name,
                 sql=sql,
                 ids=known,
-                delete_with=tuple(_known_as(entity) for entity in ends),
+                delete_with=tuple(known_as(entity) for entity in ends),
                 id=columns,
                 events=types,
                 batch=batch,
@@ -250,11 +214,11 @@ class EventScope:
             operator_name = name or str(getattr(function, "__name__", "handler"))
             types = _event_types(operator_name, events, EVENT_TYPES)
             names = _names(entities)
-            _check_on_failure(operator_name, on_failure)
+            check_on_failure(operator_name, on_failure)
             operator = HandlerOperator(
                 name=operator_name,
                 function=function,
-                entities=names if types == MESSAGES else tuple(map(_known_as, names)),
+                entities=names if types == MESSAGES else tuple(map(known_as, names)),
                 events=types,
                 timeout=timeout,
                 on_failure=on_failure,
@@ -263,7 +227,7 @@ class EventScope:
                 key=key,
                 batch=batch,
             )
-            _check_pace(operator)
+            check_pace(operator)
             if operator.takes_tx and not operator.is_async:
                 raise DeclarationError(
                     f"operator {operator_name!r}: a handler that takes tx must be async def"
@@ -275,6 +239,68 @@ class EventScope:
 
         return declare
 
+    def listener(
+        self,
+        entity: str,
+        *,
+        id: Any = None,
+        scope: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ) -> Callable[[Listens], Listens]:
+        """Tell a coroutine function what happens to a table, as it happens and in commit order.
+
+        It is called with a ``Message``. What it raises is logged, and the next message follows. If
+        it is too slow it loses the oldest messages, and is told how many.
+
+        Args:
+            entity: the table; ``*`` for all of them.
+            id: the key of one row, to hear of that one alone.
+            scope: a scope as the entity declares it, to hear of each row within it.
+            name: the listener's name; by default the function's.
+
+        Raises:
+            DeclarationError: naming what is wrong.
+        """
+
+        def declare(function: Listens) -> Listens:
+            listener = Listener.declared(
+                function, known_as(entity), id=id, scope=scope, name=name, scopes=self.scopes
+            )
+            if listener.name in self._listeners:
+                raise DeclarationError(f"listener {listener.name!r} is declared twice")
+            self._listeners[listener.name] = listener
+            return function
+
+        return declare
+
+    def subscribe(
+        self,
+        entity: str | None = None,
+        *,
+        id: Any = None,
+        scope: Mapping[str, Any] | None = None,
+    ) -> Stream:
+        """Hear what happens to a table, from now on: ``async with app.subscribe(...) as stream``.
+
+        Works where an engine runs the application in this process. The stream hears of more with
+        ``stream.join``.
+
+        Args:
+            entity: the table; ``*`` for all of them; None for nothing yet.
+            id: the key of one row, a list if it has several columns.
+            scope: the values of a declared scope, by column.
+
+        Raises:
+            DeclarationError: there is no such entity or scope.
+            NotRunning: no engine runs the application.
+        """
+        if self.open_stream is None:
+            raise NotRunning(
+                f"application {self.name!r} is not running in this process: "
+                f"subscribe inside of `async with Engine(app)`"
+            )
+        return self.open_stream(entity, id=id, scope=scope)
+
     def _add(self, operator: Operator) -> None:
         if operator.name in self._operators:
             raise DeclarationError(f"operator {operator.name!r} is declared twice")
@@ -284,64 +310,16 @@ class EventScope:
                 f"operator {former[name]!r}: its alias {name!r} is the name of another operator;"
                 f" an alias is a former name that nobody has any more"
             )
-        _check_end(operator, self.operators)
+        check_end(operator, self.operators)
         self._operators[operator.name] = operator
 
     def __repr__(self) -> str:
         return f"<EventScope {self.name!r}: {len(self._operators)} operators>"
 
 
-def _known_as(entity: str) -> str:
-    return entity_name(*split_entity(entity))
-
-
 def _names(given: str | Iterable[str]) -> tuple[str, ...]:
     """One name may stand for a list of one."""
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _check_on_failure(operator: str, given: str) -> None:
-    if given not in _ON_FAILURE:
-        raise DeclarationError(
-            f"operator {operator!r}: on_failure is {given!r}; it may be {' or '.join(_ON_FAILURE)}"
-        )
-
-
-def _check_pace(operator: HandlerOperator) -> None:
-    """See that a handler's ways of taking events fit together."""
-    name = operator.name
-    for what, given in (("concurrency", operator.concurrency), ("batch", operator.batch)):
-        if given is not None and given < 1:
-            raise DeclarationError(f"operator {name!r}: {what} is {given}; it must be at least 1")
-    if operator.concurrency == 1:
-        if operator.key is not None:
-            raise DeclarationError(
-                f"operator {name!r}: key has a meaning only with concurrency above 1"
-            )
-        return
-    if operator.batch is not None:
-        raise DeclarationError(
-            f"operator {name!r}: batch and concurrency do not go together; a list keeps its order"
-        )
-    if operator.takes_tx:
-        raise DeclarationError(
-            f"operator {name!r}: a handler that takes tx has one event after the other;"
-            f" leave concurrency out, or give it lists with batch"
-        )
-
-
-def _check_end(operator: Operator, others: Iterable[Operator]) -> None:
-    """See that no change that an operator makes would start the operator again, for ever."""
-    followed: dict[str, list[str]] = {}
-    for each in (operator, *others):
-        if isinstance(each, QueryOperator):
-            followed.setdefault(_known_as(each.target), []).extend(each.entities)
-    way = cycle(followed)
-    if way:
-        raise DeclarationError(
-            f"operator {operator.name!r}: its changes would start it again, for ever:"
-            f" {' -> '.join(way)}; let it follow the tables that {way[0]} is made from"
-        )
 
 
 def _event_types(

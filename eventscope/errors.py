@@ -12,3 +12,7 @@ class EventScopeError(Exception):
 
 class DeclarationError(EventScopeError, ValueError):
     """An operator or entity that cannot work as declared; the message says why."""
+
+
+class NotRunning(EventScopeError, RuntimeError):
+    """Something that only a running application can do."""

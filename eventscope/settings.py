@@ -83,7 +83,8 @@ class Settings(BaseSettings):
     """Retries of one event before the operator halts."""
     error_logger_adapter: str = "log"
     """What is told of failures: ``log``, or ``package.module:Class``."""
-    pubsub: Literal["local"] = "local"
+    pubsub: str = "local"
+    """What carries messages to listeners: ``local``, or ``package.module:Class``."""
 
     @classmethod
     def settings_customise_sources(

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from eventscope import Event, EventScope
-from eventscope.app import DeclarationError, HandlerOperator, QueryOperator
+from eventscope import Event, EventScope, Message
+from eventscope.app import DeclarationError
+from eventscope.declaration import HandlerOperator, QueryOperator
 
 SQL = "insert into counts select $1"
 
@@ -156,3 +157,87 @@ def test_a_handler_in_a_thread_cannot_have_a_transaction(app: EventScope) -> Non
 
         @app.operator(entities=["users"])
         def audit(event: Event, tx: Any) -> None: ...
+
+
+def test_an_entity_s_scopes_are_told_in_declared_order(app: EventScope) -> None:
+    both = {"organization_id": "organizations", "post_id": "posts"}
+    app.entity("comments", scopes=[{"post_id": "posts"}, both])
+    app.entity("public.comments", scopes=[{"post_id": "posts"}, {"author_id": "users"}])
+    assert app.scopes("comments") == (
+        (("post_id", "posts"),),
+        (("organization_id", "organizations"), ("post_id", "posts")),
+        (("author_id", "users"),),
+    )
+    assert app.entities == ("comments",)
+
+
+def test_an_operator_s_table_is_an_entity_without_scopes(app: EventScope) -> None:
+    app.query("counts", sql=SQL, ids={"comments": "post_id"})
+    assert app.scopes("public.comments") == ()
+
+
+@pytest.mark.parametrize(
+    ("scopes", "reason"),
+    [
+        ([{}], "a scope maps columns to the entities"),
+        (["post_id"], r"a scope maps columns .* as \{\"post_id\": \"posts\"\}; this is 'post_id'"),
+        ([{"a": "x", "b": "y"}, {"b": "y", "a": "x"}], "scope by b and a is declared twice"),
+        ([{"a": "x"}, {"a": "y"}], "scope by a is declared twice"),
+        ([{"a": "users"}, {"b": "users"}], "by a and by b would share their channels; let one"),
+    ],
+)
+def test_scopes_that_cannot_work_are_refused(app: EventScope, scopes: Any, reason: str) -> None:
+    with pytest.raises(DeclarationError, match=f"entity 'comments': .*{reason}"):
+        app.entity("comments", scopes=scopes)
+    assert app.entities == ()
+
+
+def test_a_listener_is_named_after_its_function_and_stays_callable(app: EventScope) -> None:
+    app.entity("comments", scopes=[{"post_id": "posts"}])
+
+    @app.listener("public.comments", scope={"post_id": "posts"})
+    async def on_comment(message: Message) -> None: ...
+
+    app.listener("*", name="everything")(on_comment)
+    app.listener("comments", id=89, name="one")(on_comment)
+    first, every, one = app.listeners
+    assert (first.name, first.entity, first.id) == ("on_comment", "comments", None)
+    assert first.scope == (("post_id", "posts"),)
+    assert (every.name, every.entity, every.scope) == ("everything", "*", None)
+    assert (one.id, one.function) == (89, on_comment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"entity": "comment"}, "no entity 'comment': did you mean 'comments'"),
+        ({"entity": "*", "id": 1}, r"no entity '\*'"),
+        ({"entity": "comments", "scope": {"user_id": "users"}}, "no scope by user_id; .* post_id"),
+        (
+            {"entity": "comments", "scope": {"post_id": "users"}},
+            "declares the scope .*, not .*users",
+        ),
+        ({"entity": "comments", "id": 1, "scope": {"post_id": "posts"}}, "id or scope, not both"),
+        ({"entity": "comments", "name": "known"}, "listener 'known' is declared twice"),
+    ],
+)
+def test_a_listener_that_cannot_work_is_refused(
+    app: EventScope, arguments: dict[str, Any], reason: str
+) -> None:
+    app.entity("comments", scopes=[{"post_id": "posts"}])
+
+    async def listen(message: Message) -> None: ...
+
+    app.listener("comments", name="known")(listen)
+    with pytest.raises(DeclarationError, match=reason):
+        app.listener(**arguments)(listen)
+    assert len(app.listeners) == 1
+
+
+def test_a_listener_must_not_hold_up_the_loop(app: EventScope) -> None:
+    app.entity("comments")
+
+    def listen(message: Message) -> None: ...
+
+    with pytest.raises(DeclarationError, match="listener 'listen' must be async def"):
+        app.listener("comments")(listen)  # type: ignore[type-var]

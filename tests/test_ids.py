@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from eventscope import EventScope, Sql
-from eventscope.app import DeclarationError, QueryOperator
+from eventscope.app import DeclarationError
+from eventscope.declaration import QueryOperator
 
 TWO = "insert into counts select $1, $2"
 

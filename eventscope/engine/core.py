@@ -14,6 +14,7 @@ import structlog
 
 from eventscope.app import EventScope
 from eventscope.engine.applied import Applied
+from eventscope.engine.broadcast import Broadcast
 from eventscope.engine.commands import Command
 from eventscope.engine.controls import Controls
 from eventscope.engine.loop_watch import watch_loop
@@ -28,6 +29,8 @@ from eventscope.engine.snapshot import (
 )
 from eventscope.engine.workforce import Workforce
 from eventscope.operators.runner import Runner
+from eventscope.pubsub.adapter import pubsub
+from eventscope.pubsub.broker import Broker
 from eventscope.queue.adapters import open_queue
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
@@ -71,6 +74,8 @@ class Engine:
         self._controls: Controls
         self._applied: Applied | None = None
         self._orphans: tuple[str, ...] = ()
+        self._broker: Broker
+        self._broadcast: Broadcast
         self._working: list[asyncio.Task[None]] = []
         self._tending: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -90,7 +95,9 @@ class Engine:
                 f"application {self.app.name!r} follows no table: declare one with app.entity()"
             )
         settings = self.settings
+        self._broker = Broker(self.app, pubsub(settings.pubsub))
         self._queue = await open_queue(settings, self.app.name)
+        self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
         self._workforce = workforce = Workforce(self.app, settings, self._queue)
         if settings.holds_back:
             self._applied = Applied(self._queue, lambda: workforce.done)
@@ -109,12 +116,15 @@ class Engine:
             await workforce.start()
             self._orphans = await workforce.orphans()
             self._controls = Controls(self._queue, workforce.runners, workforce.forget)
+            await self._broker.open()
         except BaseException:
             await self._close()
             raise
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
+            self._supervise("broadcast", self._broadcast.run),
+            self._supervise("listeners", self._broker.run),
             self._supervise("loop", watch_loop),
             self._supervise("mailbox", Mailbox(self._queue, self.command).run),
         ]
@@ -233,6 +243,7 @@ class Engine:
         if self._applied is not None:
             self._applied.extend(batch.transactions)
         self._workforce.announce(batch.counts)
+        self._broadcast.announce(batch.counts)
 
     def _show(self, batch: Batch) -> None:
         """Put the events of ended transactions into the ring."""
@@ -251,6 +262,7 @@ class Engine:
         while True:
             await asyncio.sleep(_PRUNE_INTERVAL)
             await self._workforce.save()
+            await self._broadcast.reach(self._queue.last_seq)
             dropped = await self._queue.prune()
             if dropped:
                 _log.debug("history dropped", events=dropped)
@@ -267,6 +279,7 @@ class Engine:
 
     async def _close(self) -> None:
         await self._workforce.close()
+        await self._broker.close()
         await self._reader.close()
         await self._queue.close()
 

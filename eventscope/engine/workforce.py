@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import structlog
 
-from eventscope.app import EventScope, Operator, QueryOperator
+from eventscope.app import EventScope
+from eventscope.declaration import Operator, QueryOperator
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect

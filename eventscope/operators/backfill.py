@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from psycopg import sql
 
-from eventscope.app import QueryOperator
+from eventscope.declaration import QueryOperator
 from eventscope.event import Lsn
 from eventscope.ids import Parts
 from eventscope.operators.dirty import Dirty

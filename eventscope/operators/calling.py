@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from eventscope.app import HandlerOperator
+from eventscope.declaration import HandlerOperator
 
 
 class HandlerTimeout(Exception):

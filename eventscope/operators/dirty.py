@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from eventscope.app import QueryOperator
+from eventscope.declaration import QueryOperator
 from eventscope.ids import Parts, Sql, mapping_columns
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Target

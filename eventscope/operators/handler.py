@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from eventscope.app import HandlerOperator
+from eventscope.declaration import HandlerOperator
 from eventscope.operators.calling import Caller
 from eventscope.operators.effect import Passed
 from eventscope.operators.session import Session

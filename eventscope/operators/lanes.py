@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
-from eventscope.app import HandlerOperator
+from eventscope.declaration import HandlerOperator
 from eventscope.event import Event
 from eventscope.operators.calling import Caller
 from eventscope.operators.effect import Passed

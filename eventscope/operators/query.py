@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from eventscope.app import QueryOperator
+from eventscope.declaration import QueryOperator
 from eventscope.operators.bisection import bisect
 from eventscope.operators.dirty import Dirty, Marker, RowChange
 from eventscope.operators.expressions import compute

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import psycopg
 
-from eventscope.app import QueryOperator
+from eventscope.declaration import QueryOperator
 from eventscope.operators.dirty import Dirty
 from eventscope.operators.effect import Passed
 from eventscope.operators.facts import Mapped

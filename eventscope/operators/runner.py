@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from eventscope import failpoints
-from eventscope.app import HandlerOperator, Operator
+from eventscope.declaration import HandlerOperator, Operator
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect

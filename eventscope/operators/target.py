@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from psycopg import sql
 
-from eventscope.app import QueryOperator
+from eventscope.declaration import QueryOperator
 from eventscope.ids import Parts
 from eventscope.operators.expressions import as_text, condition
 from eventscope.queue.records import Target

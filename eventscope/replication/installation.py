@@ -17,7 +17,7 @@ from eventscope.app import EventScope
 from eventscope.replication import catalog, ledger, provision, publishing
 from eventscope.replication.connection import Connection, SourceError, connect, conninfo
 from eventscope.replication.doctor.connection import may_not_replicate
-from eventscope.replication.doctor.identity import needs
+from eventscope.replication.doctor.identity import needs, scoped
 from eventscope.replication.doctor.publication import unfollowed
 from eventscope.replication.doctor.slot import distrust, dropping
 from eventscope.replication.finding import refuse, statement
@@ -170,7 +170,7 @@ async def _ledger_to_drop(connection: Connection, slot: str) -> list[Step]:
 def _identities_to_leave(app: EventScope, followed: Iterable[Table]) -> Iterator[Step]:
     for table in followed:
         full = [part.name for part in table.parts if part.replica_identity == "f"]
-        if full and needs(app, table):
+        if full and (needs(app, table) or scoped(app, table.name)):
             yield Step(f"left REPLICA IDENTITY FULL on {', '.join(full)}: nobody knows who set it")
 
 

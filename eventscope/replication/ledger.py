@@ -12,7 +12,8 @@ from typing import Final
 
 from psycopg import sql
 
-from eventscope.app import EventScope, QueryOperator
+from eventscope.app import EventScope
+from eventscope.declaration import QueryOperator
 from eventscope.replication.connection import Connection
 from eventscope.replication.finding import Finding, statement
 from eventscope.replication.publishable import OWN_SCHEMA

@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from eventscope.app import EventScope, QueryOperator
+from eventscope.app import EventScope
+from eventscope.declaration import QueryOperator
 from eventscope.event import entity_name, split_entity
 from eventscope.replication.connection import Connection
 

@@ -11,7 +11,7 @@ import pytest
 from psycopg import errors
 
 from eventscope import EventScope, Sql
-from eventscope.app import QueryOperator
+from eventscope.declaration import QueryOperator
 from eventscope.event import Lsn
 from eventscope.operators.dirty import Dirty
 from eventscope.operators.query import Poison, Recomputation

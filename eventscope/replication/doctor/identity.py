@@ -1,4 +1,4 @@
-"""Replica identities: whether the WAL tells which row, and the old values that operators need.
+"""Replica identities: whether the WAL tells which row, and the old values that somebody needs.
 
 PostgreSQL refuses every UPDATE and DELETE on a published table whose rows cannot be told apart by
 what is published. Source: PostgreSQL documentation, chapter "Logical Replication".
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from eventscope.app import EventScope, QueryOperator
+from eventscope.app import EventScope
+from eventscope.declaration import QueryOperator
 from eventscope.ids import mapping_columns
 from eventscope.replication.catalog import identifier
 from eventscope.replication.finding import Finding, statement
@@ -24,7 +25,7 @@ def examine(
     """What publishing breaks, and what it leaves in the dark.
 
     Args:
-        app: what needs old values.
+        app: whose operators and scopes need old values.
         followed: the tables to be published.
         publication: as it is, or as it will be made.
         set_full: whether a start sets REPLICA IDENTITY FULL where that helps.
@@ -64,10 +65,10 @@ def full(parts: Iterable[Part]) -> str:
 
 
 def to_identify(app: EventScope, table: Table, publication: Publication) -> list[Part]:
-    """What must get REPLICA IDENTITY FULL for operators to know all, as far as that helps."""
+    """What must get REPLICA IDENTITY FULL for all to be known, as far as that helps."""
     if not _takes_full(table, publication) or _is_cut(publication.member(table.name), table):
         return []
-    needed = needs(app, table).keys()
+    needed = needs(app, table).keys() | scoped(app, table.name)
     return [
         part
         for part in _published(table, publication)
@@ -83,6 +84,12 @@ def needs(app: EventScope, table: Table) -> dict[str, list[str]]:
             for column in mapping_columns(operator.ids[table.name], table.columns):
                 found.setdefault(column, []).append(operator.name)
     return found
+
+
+def scoped(app: EventScope, entity: str) -> frozenset[str]:
+    """The columns by which an entity's rows are listened to, whose old values say where from."""
+    scopes = app.scopes(entity) if entity in app.entities else ()
+    return frozenset(column for scope in scopes for column, _ in scope)
 
 
 def _takes_full(table: Table, publication: Publication) -> bool:
@@ -131,7 +138,14 @@ def _to_be_set(table: Table, parts: Sequence[Part]) -> Finding:
 
 
 def _old_values(app: EventScope, table: Table, publication: Publication) -> Iterator[Finding]:
-    for column, operators in needs(app, table).items():
+    consequences = {
+        column: f"operator {', '.join(operators)} keeps what each row maps to in the queue,"
+        f" and reads the whole table once for it"
+        for column, operators in needs(app, table).items()
+    }
+    for column in sorted(scoped(app, table.name) - consequences.keys()):
+        consequences[column] = "a row that leaves its scope, or is deleted, is not announced there"
+    for column, consequence in consequences.items():
         parts = [p for p in _published(table, publication) if column not in p.identity]
         if not parts:
             continue
@@ -140,8 +154,7 @@ def _old_values(app: EventScope, table: Table, publication: Publication) -> Iter
             "old_values",
             "warning",
             f"the WAL does not hold old values of {table.name}.{column}",
-            f"operator {', '.join(operators)} must recompute its whole table when such a row is"
-            f" changed or deleted",
+            consequence,
             cure,
             _SETTING if cure else _other_identity(column),
         )

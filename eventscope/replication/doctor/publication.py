@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from psycopg import sql
 
-from eventscope.app import EventScope, Operator
+from eventscope.app import EventScope
+from eventscope.declaration import Operator
 from eventscope.event import ROW_EVENTS, EventType
 from eventscope.replication.catalog import identifier
-from eventscope.replication.doctor.identity import needs
+from eventscope.replication.doctor.identity import needs, scoped
 from eventscope.replication.doctor.slot import dropping
 from eventscope.replication.finding import Finding, Severity, statement
 from eventscope.replication.publishing import Publication, addition, change, creation, renewal
@@ -231,6 +232,8 @@ def _columns(app: EventScope, publication: Publication, table: Table) -> Iterato
         why = "events come without that"
         if table.key.intersection(hidden):
             severity, why = "warning", "rows cannot be told apart without the whole primary key"
+        if silent := scoped(app, table.name).intersection(hidden):
+            severity, why = "warning", f"no scope by {min(silent)} hears of anything"
         for column, operators in needs(app, table).items():
             if column in hidden:
                 severity, why = "blocking", f"operator {', '.join(operators)} maps by {column}"

@@ -8,7 +8,8 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from eventscope.app import EventScope, QueryOperator
+from eventscope.app import EventScope
+from eventscope.declaration import QueryOperator
 from eventscope.ids import Sql
 from eventscope.replication.catalog import identifier
 from eventscope.replication.connection import Connection, one_line

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from eventscope.app import EventScope, QueryOperator
+from eventscope.app import EventScope
+from eventscope.declaration import QueryOperator
 from eventscope.ids import mapping_columns
 from eventscope.replication.catalog import identifier
 from eventscope.replication.finding import Finding, statement
@@ -39,6 +40,10 @@ def examine(
         known: every table of the database.
     """
     yield from _followed(app, tables, known)
+    for entity in tables.keys() & set(app.entities):
+        columns = {column for scope in app.scopes(entity) for column, _ in scope}
+        for column in sorted(columns):
+            yield from _column(tables[entity], column, f"in scopes of entity {entity}")
     for operator in app.operators:
         if isinstance(operator, QueryOperator):
             yield from _mapped(operator, tables)

@@ -210,6 +210,34 @@ async def test_a_mapping_column_in_the_identity_is_no_trouble(connection, settin
     assert (await examined(an_app(t="id"), settings)).all("old_values") == []
 
 
+async def test_a_scope_s_column_outside_the_identity_is_warned_of_until_it_is_in(
+    connection, database, settings
+):
+    await make(connection, PLAIN)
+    app = an_app()
+    app.entity("t", scopes=[{"id": "ids", "a": "things"}])
+    warning = (await examined(app, settings)).one("old_values")
+    assert (warning.severity, warning.found) == (
+        "warning",
+        "the WAL does not hold old values of t.a",
+    )
+    assert warning.why == "a row that leaves its scope, or is deleted, is not announced there"
+    assert (await mended(app, settings, "old_values", database)).all("old_values") == []
+
+
+async def test_a_scope_s_column_is_taken_into_the_identity_where_that_is_asked_for(
+    connection, make_settings
+):
+    await make(connection, PLAIN)
+    app = an_app()
+    app.entity("t", scopes=[{"a": "things"}])
+    async with Engine(app, make_settings(replica_identity="full")):
+        cursor = await connection.execute(
+            "SELECT relreplident FROM pg_class WHERE oid = 't'::regclass"
+        )
+        assert await cursor.fetchone() == ("f",)
+
+
 async def test_what_a_start_will_set_is_no_trouble_for_who_may(
     connection, make_settings, settings, database
 ):

@@ -174,6 +174,18 @@ async def test_columns_that_are_left_out_are_found_until_they_come(
     assert "id > 7" in after.one("publication_rows").found
 
 
+async def test_a_scope_s_column_that_is_left_out_is_warned_of_until_it_comes(
+    connection, database, settings
+):
+    await connection.execute("CREATE PUBLICATION events FOR TABLE comments (id, body)")
+    app = an_app()
+    app.entity("comments", scopes=[{"post_id": "posts"}])
+    finding = (await examined(app, settings)).one("publication_columns")
+    assert (finding.severity, finding.why) == ("warning", "no scope by post_id hears of anything")
+    after = await mended(app, settings, "publication_columns", database)
+    assert after.all("publication_columns") == []
+
+
 async def test_a_stored_column_is_told_if_it_is_published(is_18, connection, database, settings):
     await connection.execute(
         "ALTER TABLE posts ADD short text GENERATED ALWAYS AS (left(title, 3)) STORED;"

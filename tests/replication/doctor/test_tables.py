@@ -57,6 +57,15 @@ async def test_a_missing_column_is_named_with_those_there_are(connection, settin
     assert column.found == "table counts has no column id"
 
 
+async def test_a_scope_s_missing_column_is_named_with_those_there_are(settings):
+    app = an_app("posts")
+    app.entity("comments", scopes=[{"post": "posts"}])
+    column = (await examined(app, settings)).one("column")
+    assert (column.severity, column.found) == ("blocking", "table comments has no column post")
+    assert column.why == "it is named in scopes of entity comments"
+    assert column.mend == "it has id, post_id, body"
+
+
 async def test_a_name_with_its_schema_is_the_same_table(settings):
     app = EventScope("blog")
     app.query("counts", target="public.counts", sql="SELECT $1", ids={"public.posts": "id"})

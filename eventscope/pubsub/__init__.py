@@ -1,0 +1,1 @@
+"""Events to listeners: channels, subscriptions, live views."""

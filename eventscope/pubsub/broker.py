@@ -1,0 +1,122 @@
+"""What listens to an application: its declared listeners, and whoever subscribes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakSet
+
+import structlog
+
+from eventscope.app import EventScope
+from eventscope.errors import DeclarationError
+from eventscope.event import entity_name, split_entity
+from eventscope.listener import Listener
+from eventscope.pubsub import channels
+from eventscope.pubsub.base import PubSub
+from eventscope.pubsub.channels import Channel
+from eventscope.pubsub.stream import Stream
+from eventscope.scopes import find
+
+_log = structlog.get_logger("eventscope.listeners")
+
+
+class Broker:
+    """Opens streams for an application while it runs.
+
+    Args:
+        app: what is listened to.
+        pubsub: what carries the messages.
+    """
+
+    def __init__(self, app: EventScope, pubsub: PubSub) -> None:
+        self.app = app
+        self.pubsub = pubsub
+        self._streams: WeakSet[Stream] = WeakSet()
+        self._declared: list[tuple[Listener, Stream]] = []
+
+    async def open(self) -> None:
+        """Let declared listeners, and whoever subscribes, hear of what is published from now on."""
+        for listener in self.app.listeners:
+            stream = self._stream(self._channel_of(listener))
+            self._declared.append((listener, await stream.__aenter__()))
+        self.app.open_stream = self.subscribe
+
+    async def close(self) -> None:
+        """End every stream; idempotent."""
+        if self.app.open_stream == self.subscribe:
+            self.app.open_stream = None
+        for stream in list(self._streams):
+            stream.end()
+        await self.pubsub.close()
+
+    def subscribe(
+        self, entity: str | None, *, id: Any = None, scope: Mapping[str, Any] | None = None
+    ) -> Stream:
+        """A stream, yet to be entered.
+
+        Raises:
+            DeclarationError: there is no such entity or scope.
+        """
+        if entity is None:
+            return self._stream()
+        return self._stream(self.channel(entity, id, scope))
+
+    def channel(self, entity: str, id: Any, scope: Mapping[str, Any] | None) -> Channel:
+        """The channel of an entity, of one row of it or of a scope.
+
+        Raises:
+            DeclarationError: there is no such entity or scope.
+        """
+        if id is not None and scope is not None:
+            raise DeclarationError(f"subscription to {entity!r}: want id or scope, not both")
+        if entity == channels.EVERY and id is None and scope is None:
+            return channels.unscoped(entity)
+        name, declared = entity_name(*split_entity(entity)), self.app.scopes(entity)
+        if scope is not None:
+            led = find(name, declared, scope)
+            return channels.scoped(name, [(to, scope[column]) for column, to in led])
+        return channels.unscoped(name) if id is None else channels.direct(name, id)
+
+    async def run(self) -> None:
+        """Call the declared listeners until cancelled, each in a task of its own."""
+        async with asyncio.TaskGroup() as tasks:
+            for listener, stream in self._declared:
+                tasks.create_task(_call(listener, stream), name=f"listener {listener.name}")
+
+    def _stream(self, *known: Channel) -> Stream:
+        stream = Stream(self.pubsub, self.channel, *known)
+        self._streams.add(stream)
+        return stream
+
+    def _channel_of(self, listener: Listener) -> Channel:
+        if listener.scope is None:
+            return self.channel(listener.entity, listener.id, None)
+        return channels.every(
+            channels.scoped(listener.entity, [(to, "") for _, to in listener.scope])
+        )
+
+
+async def _call(listener: Listener, stream: Stream) -> None:
+    async for message in stream:
+        try:
+            await listener.function(message)
+        except Exception as error:
+            _report(listener, message.event.id, error)
+        except SystemExit as error:  # which would end the program, and not the call
+            _report(listener, message.event.id, error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            _report(listener, message.event.id, error)
+
+
+def _report(listener: Listener, event_id: str, error: BaseException) -> None:
+    _log.error(
+        "listener failed",
+        listener=listener.name,
+        event_id=event_id,
+        error=f"{type(error).__name__}: {error}",
+    )
