@@ -86,6 +86,8 @@ class Runner:
         self._fills = False
         """Whether the backfill has its turn, before the next events."""
         self._position = 0
+        self._ahead: Place | None = None
+        """Where the ledger stands, if that is beyond all that the queue has ever held."""
         self._changed = False
         """Whether the record has changed since it was saved."""
         self._saved_at = time.monotonic()
@@ -141,6 +143,9 @@ class Runner:
 
     async def take_up(self, place: Place) -> None:
         """Go on from where the ledger says that the operator stands."""
+        last = self._queue.last
+        is_ahead = last is None or place.end_lsn > last.end_lsn
+        self._ahead = place if is_ahead else None
         await self._stand(await self._queue.seq_at(*place))
 
     def announce(self, counts: Counts) -> None:
@@ -240,13 +245,22 @@ class Runner:
         visible = self._queue.last_seq if end is None else end
         relations = [v for v, r in self._queue.relations.items() if self._follows(r)]
         read = await self._queue.read(self._position, relations, _READ, until=end)
-        passed = await self._deliver([queued for queued in read if self._wants(queued)])
+        wanted = [queued for queued in read if self._wants(queued)]
+        passed = await self._deliver(wanted if self._ahead is None else self._not_had(wanted))
         if passed:
             self._position = read[-1].seq if len(read) == _READ else max(self._position, visible)
             if self._position >= visible and end is not None:
                 await self._attempt(self._end_replay, self._retreat)
         if not (passed and self.depth):
             await self.save()
+
+    def _not_had(self, events: Sequence[QueuedEvent]) -> Sequence[QueuedEvent]:
+        """Leave out what was applied before the queue that held it was lost."""
+        left = [queued for queued in events if self._ahead is None or queued.place > self._ahead]
+        self.depth -= len(events) - len(left)
+        if left:
+            self._ahead = None
+        return left
 
     async def _deliver(self, events: Sequence[QueuedEvent]) -> bool:
         """Apply events in their order; False if not all were done with."""
@@ -352,7 +366,7 @@ class Runner:
 
     async def _rewind(self) -> None:
         """Begin a replay."""
-        start = self.record.rewind_to or 0
+        start, self._ahead = self.record.rewind_to or 0, None
         await self._effect.jump(await self._place(start))
         await self._note(rewind_to=None, skip=None, position=start, **_NO_FAILURE)
         await self._stand(start)
