@@ -63,7 +63,7 @@ def test_an_operator_that_halts_is_exit_code_1(
     assert result.returncode == 1
     *lines, summary = [json.loads(line) for line in result.stdout.splitlines()]
     assert summary["state"] == {"broken": "halted"}
-    assert any(line["event"] == "operator halted" for line in lines)
+    assert any(line["event"] == "operator is out of retries" for line in lines)
 
 
 def test_what_never_settles_is_exit_code_4_and_named(

@@ -56,8 +56,8 @@ async def test_commands_are_handed_over_and_answered(notes: Write, settings: Set
     try:
         assert engine.command(Pause("watch")).result(60) == "watch is paused"
         assert engine.snapshot().operators[0].state == "paused"
-        with pytest.raises(CommandRefused, match="watch is paused already"):
-            engine.command(Pause("watch")).result(60)
+        with pytest.raises(CommandRefused, match="there is no operator who; there are watch"):
+            engine.command(Pause("who")).result(60)
         await notes(1)
         await until(lambda: engine.snapshot().operators[0].depth == 1)
         assert engine.command(Resume("watch")).result(60) == "watch goes on"
