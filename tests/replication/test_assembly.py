@@ -60,7 +60,7 @@ def test_a_transaction_becomes_numbered_rows_and_its_end():
     )
     assert [(seq, version) for seq, version, _ in batch.rows] == [(5, 1), (6, 1)]
     assert [message for _, _, message in batch.rows] == [an_insert(), an_insert(id=b"2")]
-    assert batch.transactions == [(5, 6, 110, 100, 9, 5)]
+    assert batch.transactions == [(5, 6, 110, 100, 9, 5, 0)]
     assert batch.counts == {(1, INSERT): 2}
     assert batch.relations == {1: POSTS_TABLE}
     assert batch.size == 2 * len(an_insert())
