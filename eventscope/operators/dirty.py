@@ -12,7 +12,7 @@ from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Target
 from eventscope.replication import pgoutput
 from eventscope.replication.pgoutput import MISSING
-from eventscope.replication.relations import Relation, Texts, texts
+from eventscope.replication.relations import Relation, Texts, inserted_texts, texts
 
 
 class MappingError(Exception):
@@ -39,6 +39,8 @@ class Source:
     a shadow map does; else empty."""
     tells: bool = False
     """Whether a shadow map of its entity would not be kept, as the WAL holds old ids."""
+    plain: bool = False
+    """Whether an inserted row needs no more than a look at its columns."""
 
 
 class RowChange(NamedTuple):
@@ -109,14 +111,14 @@ class Dirty:
                 marked = self._mark_everything(source, queued)
             elif None not in before:
                 id_ = decoded(before)
-                marked = self._mark_id(id_, queued)
+                marked = self.mark_id(id_, queued)
                 if source.ends:
                     self.left.setdefault(id_, set()).add(source.entity)
         if after is not None:
             if MISSING in after:
                 marked = self._mark_everything(source, queued)
             elif None not in after:
-                marked = self._mark_id(decoded(after), queued)
+                marked = self.mark_id(decoded(after), queued)
         if not marked:
             self.skipped += 1
 
@@ -132,7 +134,8 @@ class Dirty:
         for id_ in self.ids:
             yield id_, self.left.get(id_, set()) | self.swept
 
-    def _mark_id(self, id_: Target, queued: QueuedEvent) -> bool:
+    def mark_id(self, id_: Target, queued: QueuedEvent) -> bool:
+        """Note an id, with the last event that made it dirty."""
         earlier = self.ids.get(id_)
         if earlier is None or earlier.seq < queued.seq:
             self.ids[id_] = queued
@@ -166,11 +169,19 @@ class Marker:
         """
         dirty = Dirty(applied_until=applied_until)
         sources = self._sources
+        inserted: dict[Texts, QueuedEvent] = {}  # apart, as most events are of this kind
         for queued in events:
             relation, message = queued.relation, queued.message
             source = sources.get(id(relation)) or self._source(relation)
             if source.tells:
                 dirty.told.add(source.entity)
+            if source.plain and message[0] == pgoutput.INSERT:
+                made = inserted_texts(relation, message, source.places)
+                if None in made:
+                    dirty.skipped += 1
+                else:
+                    inserted[made] = queued
+                continue
             if message[0] == pgoutput.TRUNCATE:
                 dirty.truncate(source, queued)
                 if source.key:
@@ -184,6 +195,8 @@ class Marker:
                 dirty.pending.append(RowChange(source, queued, before, after))
             else:
                 dirty.mark(RowChange(source, queued, before, after))
+        for texts_of_id, queued in inserted.items():
+            dirty.mark_id(decoded(texts_of_id), queued)
         return dirty
 
     def _source(self, relation: Relation) -> Source:
@@ -213,6 +226,7 @@ class Marker:
             ends=entity in operator.delete_with,
             key=key,
             tells=itself and not key,
+            plain=not key and not any(isinstance(part, Sql) for part in parts),
         )
         self._sources[id(relation)] = source
         return source

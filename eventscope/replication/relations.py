@@ -170,6 +170,15 @@ def texts(
     return before, after
 
 
+def inserted_texts(relation: Relation, message: bytes, places: tuple[int, ...]) -> Texts:
+    """The texts of the columns at some places of an inserted row."""
+    new, _ = pgoutput.parse_row(message)
+    if new is None or len(new.values) != len(relation.columns):
+        raise _of_another_width(relation, new or Tuple((), "N"))
+    values = new.values
+    return tuple([values[place] for place in places])
+
+
 def _images(relation: Relation, message: bytes) -> tuple[Tuple | None, Tuple | None]:
     """The row images, with what one of them leaves out taken from the other."""
     new, old = pgoutput.parse_row(message)

@@ -103,11 +103,11 @@ async def _catch_up(url: str, ids: Ids, form: str, directory: Path) -> tuple[flo
     async with Engine(_application(form), settings) as engine:
         await engine.command(Pause(_NAME))
         _write(url, ids)
-        while engine.snapshot().operators[0].depth < len(ids):
+        while engine.snapshot().operators[0].depth < len(ids):  # noqa: ASYNC110 - no events
             await asyncio.sleep(0.05)
         began = time.perf_counter(), time.process_time()
         await engine.command(Resume(_NAME))
-        while engine.snapshot().operators[0].depth:
+        while engine.snapshot().operators[0].depth:  # noqa: ASYNC110 - no events
             await asyncio.sleep(0.002)
         seconds, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
     with psycopg.connect(url, autocommit=True) as connection:

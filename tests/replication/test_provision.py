@@ -229,8 +229,8 @@ async def test_a_mapping_column_outside_the_identity_is_a_drawback_unless_it_is_
     app = an_app(comments="post_id", posts="id")
     [drawback] = await provision.prepare(connection, app, make_settings())
     assert drawback.line == (
-        "the WAL does not hold old values of comments.post_id: operator counts must recompute its"
-        " whole table when such a row is changed or deleted;"
+        "the WAL does not hold old values of comments.post_id: operator counts must keep what"
+        " every row maps to, or recompute its whole table;"
         ' run ALTER TABLE "public"."comments" REPLICA IDENTITY FULL;'
         " or set replica_identity = 'full'"
     )

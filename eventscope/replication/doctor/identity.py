@@ -139,8 +139,8 @@ def _to_be_set(table: Table, parts: Sequence[Part]) -> Finding:
 
 def _old_values(app: EventScope, table: Table, publication: Publication) -> Iterator[Finding]:
     consequences = {
-        column: f"operator {', '.join(operators)} must keep what every row maps to, or recompute its whole"
-        f" table"
+        column: f"operator {', '.join(operators)} must keep what every row maps to,"
+        f" or recompute its whole table"
         for column, operators in needs(app, table).items()
     }
     for column in sorted(scoped(app, table.name) - consequences.keys()):
