@@ -285,7 +285,8 @@ class Engine:
 
 
 def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
-    operator, record = runner.operator, runner.record
+    operator, record, letter = runner.operator, runner.record, runner.letters.last
+    failure = record if record.error is not None or letter is None else letter
     return OperatorSnapshot(
         name=operator.name,
         kind=operator.kind,
@@ -295,8 +296,8 @@ def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
         attempts=record.attempts,
         max_attempts=runner.backoff.retries + 1,
         next_retry=runner.next_retry,
-        error=record.error,
-        traceback=record.traceback,
+        error=failure.error,
+        traceback=failure.traceback,
         applied=runner.applied,
         failed=runner.failed,
         paused=bool(record.paused),

@@ -43,7 +43,7 @@ class OperatorSnapshot:
     next_retry: float | None
     """When the next attempt is due, in seconds since the epoch, while backing off."""
     error: str | None
-    """The last failure in one line, until an attempt succeeds."""
+    """The last failure in one line, until an attempt succeeds; also that of a dead letter."""
     traceback: str | None
     applied: int
     """Events applied since the start."""

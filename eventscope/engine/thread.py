@@ -55,7 +55,8 @@ class EngineThread:
 
     def command(self, command: Command) -> Future[str]:
         """Hand over a command; the result is what was done, in one line."""
-        return asyncio.run_coroutine_threadsafe(self._engine.command(command), self._loop)
+        asked = self._engine.command(command, by="the dashboard")
+        return asyncio.run_coroutine_threadsafe(asked, self._loop)
 
     def stop(self) -> None:
         """Stop the engine and wait for its end; idempotent."""

@@ -27,14 +27,21 @@ class Letters:
         self._reports = reports
         self._known: dict[int, _Known] = {}
         self._ids: dict[Target, int] = {}
+        self._last: DeadLetter | None = None
 
     async def load(self) -> None:
-        """Read what earlier runs have left."""
+        """Read what earlier runs or a person have left."""
+        self._known, self._ids, self._last = {}, {}, None
         for letter in await self._queue.letters(self._operator):
             self._know(letter)
 
     def __contains__(self, id: int) -> bool:
         return id in self._known
+
+    @property
+    def last(self) -> DeadLetter | None:
+        """The one that failed last."""
+        return self._last
 
     @property
     def dead(self) -> int:
@@ -104,6 +111,8 @@ class Letters:
     async def drop(self, id: int) -> None:
         """Forget a letter."""
         known = self._known.pop(id)
+        if self._last is not None and self._last.id == id:
+            self._last = None
         if known.target is not None:
             self._ids.pop(known.target, None)
         await self._queue.drop_letter(id)
@@ -134,6 +143,8 @@ class Letters:
         return next((known for known in self._known.values() if known.seq == event.seq), None)
 
     def _know(self, letter: DeadLetter) -> None:
+        if self._last is None or letter.last_at >= self._last.last_at:
+            self._last = letter
         self._known[letter.id] = _Known(
             letter.target, letter.event.seq, letter.attempts, letter.next_retry
         )

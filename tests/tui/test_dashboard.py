@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from eventscope.engine.commands import Pause, Resume, Retry
-from eventscope.engine.snapshot import StreamState
+from eventscope.engine.commands import Pause, Resume, Retry, RetryLetters
+from eventscope.engine.snapshot import BackfillSnapshot, StreamState
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.failure import FailureScreen
 from eventscope.tui.screens.help import HelpScreen
@@ -200,6 +200,26 @@ async def test_every_key_has_an_id_and_says_what_it_does(engine: ScriptedEngine)
                 if active.binding.key not in inherited | copies:
                     assert active.binding.id, active.binding
                     assert active.tooltip, active.binding
+
+
+async def test_dead_letters_are_counted_and_tried_again(engine: ScriptedEngine) -> None:
+    broken = an_operator("counts", dead=2, error="CheckViolation: [/few]", traceback="x")
+    engine.operators([broken, an_operator("mails", retrying=3, state="backing-off")])
+    async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+        assert "2 dead letters  CheckViolation: [/few]" in screen(pilot)
+        assert "retries 3 ids" in screen(pilot)
+        await pilot.press("2", "R")
+        assert engine.sent == [RetryLetters("counts")]
+        await pilot.press("down", "R")
+        await until(pilot, lambda: "mails has no dead letter." in toasts(pilot))
+        assert len(engine.sent) == 1
+
+
+async def test_a_backfill_shows_how_far_it_is(engine: ScriptedEngine) -> None:
+    half = BackfillSnapshot(done=500, total=1000, failed=0, started_at=NOW)
+    engine.operators([an_operator("counts", backfill=half)])
+    async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+        assert "backfill 50%" in screen(pilot)
 
 
 @pytest.mark.parametrize(

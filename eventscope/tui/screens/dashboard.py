@@ -13,7 +13,7 @@ from textual.getters import query_one
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from eventscope.engine.commands import Command, CommandRefused, Pause, Resume, Retry
+from eventscope.engine.commands import Command, CommandRefused, Pause, Resume, Retry, RetryLetters
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
 from eventscope.inspection.text import safe_text
 from eventscope.tui.attached import AttachedEngine
@@ -53,6 +53,13 @@ class Dashboard(Screen[None]):
         Binding("r", "retry", "Retry", id="retry", tooltip="Let the selected operator retry now"),
         Binding(
             "e", "show_failure", "Error", id="error", tooltip="The selected operator's last error"
+        ),
+        Binding(
+            "R",
+            "retry_letters",
+            show=False,
+            id="retry-letters",
+            tooltip="Try the selected operator's dead letters again",
         ),
         Binding("1", "show_feed", show=False, id="pane.feed", tooltip="To the feed"),
         Binding("2", "show_operators", show=False, id="pane.operators", tooltip="To the operators"),
@@ -190,6 +197,14 @@ class Dashboard(Screen[None]):
                 self._send(Retry(operator.name))
             else:
                 self.toast(f"{operator.name} is {operator.state}: there is nothing to retry.")
+
+    def action_retry_letters(self) -> None:
+        """Have the selected operator try its dead letters again."""
+        if operator := self._selected_operator("retry"):
+            if operator.dead:
+                self._send(RetryLetters(operator.name))
+            else:
+                self.toast(f"{operator.name} has no dead letter.")
 
     def action_show_failure(self) -> None:
         """Show the selected operator's last error with its traceback."""

@@ -58,14 +58,30 @@ def laid_out(row: OperatorRow, width: int) -> OperatorRow:
 
 
 def _detail(operator: OperatorSnapshot, now: float) -> str:
-    error = operator.error or ""
+    error = _letters(operator) + (operator.error or "")
     match operator.state:
         case "backing-off":
             retry = f"retry {operator.attempts}/{max(1, operator.max_attempts - 1)}"
+            if not operator.attempts:
+                retry = f"retries {operator.retrying:,} ids"
             return f"{retry} {countdown(operator.next_retry, now)}  {error}".rstrip()
         case "halted":
             return error or operator.detail
         case "waiting" | "paused":
             return operator.detail or error
         case "running" | "idle":
-            return error or operator.detail
+            return _backfill(operator) + (error or operator.detail)
+
+
+def _letters(operator: OperatorSnapshot) -> str:
+    if not operator.dead:
+        return ""
+    return f"{operator.dead:,} dead letter{'' if operator.dead == 1 else 's'}  "
+
+
+def _backfill(operator: OperatorSnapshot) -> str:
+    backfill = operator.backfill
+    if backfill is None:
+        return ""
+    share = f"{backfill.done / backfill.total:.0%}" if backfill.total else "begins"
+    return f"backfill {share}  "
