@@ -135,7 +135,7 @@ class Controls:
                 f"nothing to replay: {record.name} has had no event from {command.start}"
                 + (f" to {command.end}" if command.end is not None else "")
             )
-        await self._change(record, rewind_to=first - 1, replay_to=last, resume_at=behind)
+        await self._change(record, rewind_to=first - 1, replay_to=last)
         return f"{record.name} replays from {command.start}" + (
             f" to {command.end}" if command.end is not None else ""
         )
@@ -196,7 +196,7 @@ class Controls:
 
     async def _record(self, name: str) -> OperatorRecord:
         runner = self._runners.get(name)
-        record = runner.current() if runner is not None else await self._queue.operator(name)
+        record = runner.standing.current if runner is not None else await self._queue.operator(name)
         if record is None:
             known = sorted({*self._runners, *(one.name for one in await self._queue.operators())})
             raise CommandRefused(

@@ -285,23 +285,23 @@ class Engine:
 
 
 def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
-    operator, record, letter = runner.operator, runner.record, runner.letters.last
+    operator, record, letter = runner.operator, runner.standing.record, runner.letters.last
     failure = record if record.error is not None or letter is None else letter
     return OperatorSnapshot(
         name=operator.name,
         kind=operator.kind,
         entities=operator.entities,
         state=runner.state,
-        depth=runner.depth,
+        depth=runner.standing.depth,
         attempts=record.attempts,
         max_attempts=runner.backoff.retries + 1,
         next_retry=runner.next_retry,
         error=failure.error,
         traceback=failure.traceback,
-        applied=runner.applied,
-        failed=runner.failed,
+        applied=runner.standing.applied,
+        failed=runner.attempts.failed,
         paused=bool(record.paused),
-        detail=runner.detail if not record.paused else f"paused {record.paused}",
+        detail=runner.activity.detail if not record.paused else f"paused {record.paused}",
         dead=runner.letters.dead,
         retrying=runner.letters.retrying,
         backfill=_progress(runner.backfill),

@@ -83,11 +83,11 @@ class Workforce:
         """
         if self._ledger is not None:
             runners = [self.runners[name] for name in self._ledgered]
-            stands = {runner.operator.name: await runner.place() for runner in runners}
+            stands = {runner.operator.name: await runner.standing.place() for runner in runners}
             places = await self._ledger.claim(identity, stands, self._renamed())
             if not self._claimed.is_set():
                 for runner in runners:
-                    await runner.take_up(places[runner.operator.name])
+                    await runner.standing.take_up(places[runner.operator.name])
         self._claimed.set()
 
     async def run(self, name: str) -> None:
@@ -126,7 +126,7 @@ class Workforce:
     @property
     def applied(self) -> int:
         """Events applied since the start."""
-        return sum(runner.applied for runner in self.runners.values())
+        return sum(runner.standing.applied for runner in self.runners.values())
 
     @property
     def settled(self) -> bool:

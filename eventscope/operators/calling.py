@@ -40,8 +40,10 @@ class Caller:
         """Where the last call runs or has run, if not in the event loop."""
         self._call = operator.function if operator.is_async else self._in_thread
 
-    async def __call__(self, argument: Any, **more: Any) -> None:
+    async def __call__(self, argument: Any, **more: Any) -> bool:
         """Call the function; its time runs from the first thing that it waits for.
+
+        Returns whether it waited for anything.
 
         To set a clock for each event costs more than a handler that waits for nothing.
 
@@ -56,10 +58,11 @@ class Caller:
             try:
                 waited = running.send(None)
             except StopIteration:
-                return
+                return False
             clock = asyncio.timeout(self._timeout)
             async with clock:
                 await _Begun(running, waited)
+            return True
         except TimeoutError as error:
             if clock is None or not clock.expired():
                 raise

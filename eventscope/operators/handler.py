@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from eventscope.declaration import HandlerOperator
 from eventscope.operators.calling import Caller
@@ -10,6 +11,9 @@ from eventscope.operators.effect import Passed
 from eventscope.operators.session import Session
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import DeadLetter
+
+_AT_ONCE: Final = 8
+"""Events that a handler is given without a look at the clock, while it waits for nothing."""
 
 Mark = Callable[[int], None]
 """Notes which event an operator is at, where that survives the process; 0 for none."""
@@ -28,16 +32,25 @@ class HandlerEffect:
         self._mark = mark
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
-        """Call the handler with each event in turn."""
+        """Call the handler with each event in turn.
+
+        While it waits for nothing, nobody can ask for anything, so that several are told at once.
+        """
         call, mark = self._call, self._mark
+        last, untold = events[0], 0
         try:
             for queued in events:
                 mark(queued.seq)
-                await call(queued.event())
-                if passed(queued, 1):
-                    break
+                waited = await call(queued.event())
+                last, untold = queued, untold + 1
+                if waited or untold == _AT_ONCE:
+                    is_enough, untold = passed(queued, untold), 0
+                    if is_enough:
+                        break
         finally:
             mark(0)
+            if untold:
+                passed(last, untold)
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""

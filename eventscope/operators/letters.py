@@ -30,9 +30,10 @@ class Letters:
         self._last: DeadLetter | None = None
 
     async def load(self) -> None:
-        """Read what earlier runs or a person have left."""
+        """Read what earlier runs have left, or a person has changed."""
+        letters = await self._queue.letters(self._operator)
         self._known, self._ids, self._last = {}, {}, None
-        for letter in await self._queue.letters(self._operator):
+        for letter in letters:
             self._know(letter)
 
     def __contains__(self, id: int) -> bool:
@@ -91,22 +92,11 @@ class Letters:
             for id in [self._ids[target] for target in targets if target in self._ids]:
                 await self.drop(id)
 
-    async def retry(self, id: int) -> None:
-        """Have a letter tried again at once."""
-        letter = await self._queue.letter(id)
-        if letter is None:
-            return
-        self._know(
-            await self._queue.put_letter(
-                letter.operator,
-                letter.target,
-                letter.event,
-                attempts=letter.attempts,
-                error=letter.error,
-                traceback=letter.traceback,
-                next_retry=time.time(),
-            )
-        )
+    def hurry(self) -> None:
+        """Let those that are tried again by themselves be due now."""
+        for id, known in self._known.items():
+            if known.next_retry is not None:
+                self._known[id] = known._replace(next_retry=0.0)
 
     async def drop(self, id: int) -> None:
         """Forget a letter."""

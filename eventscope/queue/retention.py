@@ -50,7 +50,9 @@ class Retention:
 
     async def prune(self, last_seq: int) -> int:
         """Give up events and what is known of their transactions; returns how many events."""
-        lowest = await self._value("SELECT min(position) FROM operator")
+        lowest = await self._value(
+            "SELECT min(min(position, coalesce(rewind_to, position))) FROM operator"
+        )
         passed = last_seq if lowest is None else min(lowest, last_seq)
         end = min(passed, last_seq - await self._history())
         dropped = 0

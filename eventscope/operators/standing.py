@@ -1,0 +1,225 @@
+"""Where one operator stands in the queue, and what else of it survives a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from eventscope.declaration import Operator
+from eventscope.operators.offsets import START
+from eventscope.queue.base import Queue
+from eventscope.queue.event import Place, QueuedEvent
+from eventscope.queue.records import OperatorRecord
+from eventscope.replication.assembly import Counts
+from eventscope.replication.pgoutput import EVENT_TYPE_OF
+from eventscope.replication.relations import Relation
+
+_FIRST: Final = 50
+"""Events that are read from the queue at first, when nobody knows how large they are."""
+_MOST: Final = 500
+"""Events read at once; the most that a query operator makes one transaction of."""
+_MOST_AS_ARRAY: Final = 2_000
+"""The same for one whose SQL takes all ids at once: the statement is a smaller part of its work."""
+_BYTES: Final = 4 * 1024 * 1024
+"""What these are to take of the memory at most, as far as it can be foreseen."""
+
+_SAVE_INTERVAL: Final = 0.02
+"""Seconds of work after which the position is made durable: what a crash may bring again."""
+
+NO_FAILURE: Final[Mapping[str, Any]] = {
+    "failed_seq": None,
+    "attempts": 0,
+    "next_retry": None,
+    "error": None,
+    "traceback": None,
+    "halted": False,
+}
+"""What a record tells of failures when there are none."""
+
+
+class Standing:
+    """The position of one operator, and its record.
+
+    Args:
+        operator: whose it is.
+        queue: what it is a position in, and where it is kept.
+    """
+
+    def __init__(self, operator: Operator, queue: Queue) -> None:
+        self.record = OperatorRecord(operator.name)
+        """What survives a restart; its position lags behind."""
+        self.position = 0
+        """The last event that the operator is done with."""
+        self.depth = 0
+        """Queued events that the operator will still see."""
+        self.applied = 0
+        """Events applied since the start."""
+        self._operator = operator
+        self._queue = queue
+        self._kinds = {kind for kind, type in EVENT_TYPE_OF.items() if type in operator.events}
+        self._limit = _FIRST
+        self._most = max(_MOST_AS_ARRAY if operator.batch is True else _MOST, operator.batch or 0)
+        self._ahead: Place | None = None
+        """Where the ledger stands, if that is beyond all that the queue has ever held."""
+        self._changed = False
+        """Whether the record has changed since it was saved."""
+        self._writing = asyncio.Lock()
+        """Keeps an older position from being written over a newer one."""
+        self._saved_at = time.monotonic()
+        self._saving: asyncio.Task[None] | None = None
+
+    @property
+    def current(self) -> OperatorRecord:
+        """What survives a restart, as of now."""
+        return replace(self.record, position=self.position)
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether a replay is wanted or under way."""
+        return self.record.rewind_to is not None or self.record.replay_to is not None
+
+    @property
+    def is_called_away(self) -> bool:
+        """Whether there is something to do that no wait may keep from being done."""
+        record = self.record
+        return record.rewind_to is not None or (
+            record.skip is not None and record.skip == record.failed_seq
+        )
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the position should be made durable."""
+        return time.monotonic() - self._saved_at > _SAVE_INTERVAL
+
+    async def begin(self, record: OperatorRecord) -> None:
+        """Stand where the queue says."""
+        self.record = record
+        await self.stand(record.position)
+
+    async def take_up(self, place: Place) -> None:
+        """Stand where the ledger says."""
+        last = self._queue.last
+        is_ahead = last is None or place.end_lsn > last.end_lsn
+        self._ahead = place if is_ahead else None
+        await self.stand(await self._queue.seq_at(*place))
+        if self.record.failed_seq is not None and self.record.failed_seq <= self.position:
+            self._forget_failure()
+
+    async def stand(self, position: int) -> None:
+        """Take a position, and count what lies behind it."""
+        last, record = self._queue.last_seq, self.record
+        self.position = position
+        self.depth = 0  # what is announced from here on is added to it
+        if record.resume_at is None:
+            depth = self._wanted(await self._queue.counts(position, last))
+        else:
+            depth = self._wanted(await self._queue.counts(position, record.replay_to))
+            depth += self._wanted(await self._queue.counts(record.resume_at, last))
+        self.depth += depth
+
+    async def place(self, seq: int | None = None) -> Place:
+        """The place of an event in the stream, or one before all that the queue holds.
+
+        By default the place of the last event that the operator is done with.
+        """
+        return await self._queue.place(self.position if seq is None else seq) or START
+
+    def announce(self, counts: Counts) -> bool:
+        """Hear of new visible events; tells whether there are any for the operator."""
+        wanted = self._wanted(counts)
+        self.depth += wanted
+        return wanted > 0
+
+    async def read(self) -> tuple[Sequence[QueuedEvent], int]:
+        """The next events for the operator, and how far the queue holds no others for it."""
+        end = self.record.replay_to
+        visible = self._queue.last_seq if end is None else end
+        relations = [v for v, known in self._queue.relations.items() if self._follows(known)]
+        events: Sequence[QueuedEvent]
+        limit = self._limit
+        events = await self._queue.read(self.position, relations, limit, until=end)
+        read_to = events[-1].seq if len(events) == limit else max(self.position, visible)
+        self._limit = self._paced(events)
+        events = [queued for queued in events if queued.message[0] in self._kinds]
+        if self._ahead is not None and end is None:
+            events = self._not_had(events, self._ahead)
+        return events, read_to
+
+    def passed(self, last: QueuedEvent, count: int) -> None:
+        """Hear that ``count`` events, up to this one, have taken effect."""
+        self._pass(last, count)
+        self.applied += count
+        if self.record.failed_seq is not None:
+            self._forget_failure()
+
+    async def skipped(self, head: QueuedEvent) -> None:
+        """Hear that an event was passed over."""
+        self._pass(head, 1)
+        await self.note(skip=None, **NO_FAILURE)
+
+    async def note(self, **changes: Any) -> None:
+        """Change what survives a restart; durable when it returns."""
+        self.record = replace(self.record, **{"position": self.position, **changes})
+        self._changed = False
+        async with self._writing:
+            await self._queue.save_operator(self.record)
+
+    async def save(self) -> None:
+        """Make the position durable."""
+        self._saved_at = time.monotonic()
+        if self._changed:
+            await self.note()
+            return
+        async with self._writing:
+            await self._queue.advance(self._operator.name, self.position)
+
+    async def save_meanwhile(self) -> None:
+        """Save while work goes on; a write that waits for an append holds nothing up."""
+        self._saved_at = time.monotonic()
+        if self._saving is None or self._saving.done():
+            if self._saving is not None:
+                self._saving.result()
+            self._saving = asyncio.create_task(self.save())
+        await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Let what is being saved come to its end."""
+        if self._saving is not None:
+            await asyncio.gather(self._saving, return_exceptions=True)
+
+    def _paced(self, read: Sequence[QueuedEvent]) -> int:
+        """How many events to read next: twice as many, if such will fit."""
+        size = sum(len(queued.message) for queued in read)
+        fitting = _BYTES * len(read) // size if size else self._most
+        return max(1, min(2 * self._limit, self._most, fitting))
+
+    def _forget_failure(self) -> None:
+        self.record = replace(self.record, **NO_FAILURE)
+        self._changed = True
+
+    def _pass(self, last: QueuedEvent, count: int) -> None:
+        self.position = last.seq
+        self.depth -= count
+
+    def _not_had(self, events: Sequence[QueuedEvent], ahead: Place) -> Sequence[QueuedEvent]:
+        """Pass over what was applied before the queue that held it was lost."""
+        had = [queued for queued in events if queued.place <= ahead]
+        if had:
+            self._pass(had[-1], len(had))
+        if len(had) < len(events):
+            self._ahead = None
+        return events[len(had) :]
+
+    def _wanted(self, counts: Counts) -> int:
+        relations: Mapping[int, Relation] = self._queue.relations
+        return sum(
+            count
+            for (version, kind), count in counts.items()
+            if kind in self._kinds and self._follows(relations[version])
+        )
+
+    def _follows(self, relation: Relation) -> bool:
+        return any(name in self._operator.entities for name in relation.names)
