@@ -304,6 +304,7 @@ def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
         detail=runner.activity.detail if not record.paused else f"paused {record.paused}",
         dead=runner.letters.dead,
         retrying=runner.letters.retrying,
+        skipped=runner.skipped,
         backfill=_progress(runner.backfill),
     )
 

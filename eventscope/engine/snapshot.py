@@ -57,6 +57,8 @@ class OperatorSnapshot:
     """Events or ids that it gave up, which wait for a person."""
     retrying: int = 0
     """Ids that it failed at and still tries again, while it goes on."""
+    skipped: int = 0
+    """Events of rows that have no target, as their id is NULL, since the start."""
     backfill: BackfillSnapshot | None = None
     """The backfill under way."""
 

@@ -41,6 +41,8 @@ class QueryEffect:
         reports: Reports,
         mapped: Mapped,
     ) -> None:
+        self.skipped = 0
+        """Events of rows without a target, as their id is NULL, since the start."""
         self._operator = operator
         self._session = session
         self._letters = letters
@@ -49,7 +51,9 @@ class QueryEffect:
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Bring every row that these events may have changed up to date."""
-        await self._bring_up_to_date(self._work.mark(events), events, events[-1].place)
+        dirty = self._work.mark(events)
+        await self._bring_up_to_date(dirty, events, events[-1].place)
+        self.skipped += dirty.skipped
         passed(events[-1], len(events))
 
     async def redo(self, letter: DeadLetter) -> None:

@@ -17,6 +17,7 @@ from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
 from eventscope.operators.failure import Failure, Reports
 from eventscope.operators.letters import Letters
+from eventscope.operators.query_effect import QueryEffect
 from eventscope.operators.standing import Standing
 from eventscope.operators.state import OperatorState
 from eventscope.queue.base import Queue
@@ -76,6 +77,11 @@ class Runner:
     def backfill(self) -> Backfill | None:
         """The backfill under way."""
         return self._backfilling.progress if self._backfilling is not None else None
+
+    @property
+    def skipped(self) -> int:
+        """Events of rows that have no target, since the start."""
+        return self._effect.skipped if isinstance(self._effect, QueryEffect) else 0
 
     @property
     def done(self) -> int:

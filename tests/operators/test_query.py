@@ -178,6 +178,18 @@ async def test_a_row_stays_while_another_row_of_the_entity_maps_to_it(
             assert await differing(connection, "shops", truth) == [], change
 
 
+async def test_rows_without_a_target_are_counted(
+    connection: Connection, settings: Settings
+) -> None:
+    await connection.execute(tables())
+    async with Engine(counting_comments(), settings) as engine:
+        await connection.execute("INSERT INTO comments (post_id) VALUES (NULL), (NULL)")
+        await connection.execute("DELETE FROM comments WHERE id = 1")
+        await engine.settle(60)
+        [counts] = engine.snapshot().operators
+        assert (counts.applied, counts.skipped, counts.dead) == (3, 3, 0)
+
+
 async def test_an_upsert_that_rightly_does_nothing_deletes_nothing(
     connection: Connection, make_settings: MakeSettings
 ) -> None:
