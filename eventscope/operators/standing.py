@@ -10,21 +10,13 @@ from typing import Any, Final
 
 from eventscope.declaration import Operator
 from eventscope.operators.offsets import START
+from eventscope.operators.reading import Reading
 from eventscope.queue.base import Queue
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import OperatorRecord
 from eventscope.replication.assembly import Counts
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation
-
-_FIRST: Final = 50
-"""Events that are read from the queue at first, when nobody knows how large they are."""
-_MOST: Final = 500
-"""Events read at once; the most that a query operator makes one transaction of."""
-_MOST_AS_ARRAY: Final = 2_000
-"""The same for one whose SQL takes all ids at once: the statement is a smaller part of its work."""
-_BYTES: Final = 4 * 1024 * 1024
-"""What these are to take of the memory at most, as far as it can be foreseen."""
 
 _SAVE_INTERVAL: Final = 0.02
 """Seconds of work after which the position is made durable: what a crash may bring again."""
@@ -60,8 +52,7 @@ class Standing:
         self._operator = operator
         self._queue = queue
         self._kinds = {kind for kind, type in EVENT_TYPE_OF.items() if type in operator.events}
-        self._limit = _FIRST
-        self._most = max(_MOST_AS_ARRAY if operator.batch is True else _MOST, operator.batch or 0)
+        self._reading = Reading(operator, queue)
         self._ahead: Place | None = None
         """Where the ledger stands, if that is beyond all that the queue has ever held."""
         self._changed = False
@@ -136,13 +127,7 @@ class Standing:
     async def read(self) -> tuple[Sequence[QueuedEvent], int]:
         """The next events for the operator, and how far the queue holds no others for it."""
         end = self.record.replay_to
-        visible = self._queue.last_seq if end is None else end
-        relations = [v for v, known in self._queue.relations.items() if self._follows(known)]
-        events: Sequence[QueuedEvent]
-        limit = self._limit
-        events = await self._queue.read(self.position, relations, limit, until=end)
-        read_to = events[-1].seq if len(events) == limit else max(self.position, visible)
-        self._limit = self._paced(events)
+        events, read_to = await self._reading.read(self.position, end)
         events = [queued for queued in events if queued.message[0] in self._kinds]
         if self._ahead is not None and end is None:
             events = self._not_had(events, self._ahead)
@@ -187,14 +172,9 @@ class Standing:
 
     async def close(self) -> None:
         """Let what is being saved come to its end."""
+        await self._reading.close()
         if self._saving is not None:
             await asyncio.gather(self._saving, return_exceptions=True)
-
-    def _paced(self, read: Sequence[QueuedEvent]) -> int:
-        """How many events to read next: twice as many, if such will fit."""
-        size = sum(len(queued.message) for queued in read)
-        fitting = _BYTES * len(read) // size if size else self._most
-        return max(1, min(2 * self._limit, self._most, fitting))
 
     def _forget_failure(self) -> None:
         self.record = replace(self.record, **NO_FAILURE)

@@ -179,10 +179,10 @@ async def test_a_row_stays_while_another_row_of_the_entity_maps_to_it(
 
 
 async def test_rows_without_a_target_are_counted(
-    connection: Connection, settings: Settings
+    connection: Connection, make_settings: MakeSettings
 ) -> None:
     await connection.execute(tables())
-    async with Engine(counting_comments(), settings) as engine:
+    async with Engine(counting_comments(), make_settings()) as engine:
         await connection.execute("INSERT INTO comments (post_id) VALUES (NULL), (NULL)")
         await connection.execute("DELETE FROM comments WHERE id = 1")
         await engine.settle(60)
