@@ -104,11 +104,12 @@ class Backfilling:
         self._next_at = time.monotonic() + max(pause, 0.0)
 
     async def _keep(self, progress: Backfill) -> None:
-        if await self._queue.backfill(self._operator.name) is None:
+        wanted = await self._queue.backfill(self._operator.name)
+        if wanted is None:
             self.progress = None  # somebody has ended it meanwhile
         elif progress.entity < len(self._sources):
-            self.progress = progress
-            await self._queue.save_backfill(progress)
+            self.progress = replace(progress, rate=wanted.rate)  # which may be another one by now
+            await self._queue.save_backfill(self.progress)
         else:
             self.progress = None
             await self._queue.drop_backfill(self._operator.name)

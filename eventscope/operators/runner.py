@@ -202,12 +202,14 @@ class Runner:
             head = events[0]
             if not await self.attempts.turn_of(head):
                 return False
-            work = (
-                partial(self._pass_over, head)
-                if head.seq == self.standing.record.skip
-                else partial(self._effect.apply, events, self._passed)
-            )
-            if not await self.attempts.make(work, partial(self.attempts.note, head)):
+            failed = partial(self.attempts.note, head)
+            if head.seq == self.standing.record.skip:
+                done = await self.attempts.make(partial(self._pass_over, head), failed)
+            else:
+                apply = partial(self._effect.apply, events, self._passed)
+                done = await self.attempts.make(apply, failed)
+                await self.letters.passed(head.seq, self.standing.position)
+            if not done:
                 return False
             if self.standing.is_due:
                 await self.standing.save_meanwhile()
