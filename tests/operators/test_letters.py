@@ -81,7 +81,7 @@ async def test_a_letter_is_retried_by_command_dead_again_and_done_in_the_end(
     async with Engine(app, make_settings(operator_queue_max_retries=0)) as engine:
         await notes(1, 2, 3)
         await engine.settle(60)
-        two, three = await letters(engine)
+        two, _ = await letters(engine)
         with pytest.raises(CommandRefused, match="picky has no dead letter 99"):
             await engine.command(RetryLetters("picky", 99))
         assert await engine.command(RetryLetters("picky", two.id)) == (
