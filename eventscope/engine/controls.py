@@ -144,22 +144,24 @@ class Controls:
         runner = self._runners.get(record.name)
         if runner is not None and runner.operator.kind != "query":
             raise CommandRefused(f"{record.name} is a handler: only a query's target can be filled")
-        under_way = await self._queue.backfill(record.name)
+        under_way = await self._backfill_of(record)
         backfill = (
             replace(under_way, rate=rate) if under_way else Backfill(record.name, by, rate=rate)
         )
-        await self._queue.save_backfill(backfill)
         if runner is not None:
-            await runner.look_for_backfill()
+            await runner.change_backfill(backfill)
+        else:
+            await self._queue.save_backfill(backfill)
         return f"{record.name} {'goes on with its' if under_way else 'begins a'} backfill"
 
     async def _cancel_backfill(self, record: OperatorRecord) -> str:
-        if await self._queue.backfill(record.name) is None:
+        if await self._backfill_of(record) is None:
             return f"{record.name} has no backfill under way"
-        await self._queue.drop_backfill(record.name)
         runner = self._runners.get(record.name)
         if runner is not None:
-            await runner.look_for_backfill()
+            await runner.change_backfill(None)
+        else:
+            await self._queue.drop_backfill(record.name)
         return f"{record.name} ends its backfill"
 
     async def _retry_letters(self, record: OperatorRecord, id: int | None) -> str:
@@ -193,6 +195,12 @@ class Controls:
             )
         await self._forget_operator(record.name)
         return f"{record.name} is forgotten"
+
+    async def _backfill_of(self, record: OperatorRecord) -> Backfill | None:
+        runner = self._runners.get(record.name)
+        if runner is not None:
+            return runner.backfill
+        return await self._queue.backfill(record.name)
 
     async def _record(self, name: str) -> OperatorRecord:
         runner = self._runners.get(name)

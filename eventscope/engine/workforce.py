@@ -12,6 +12,7 @@ import structlog
 
 from eventscope.app import EventScope
 from eventscope.declaration import Operator, QueryOperator
+from eventscope.engine.commands import CommandRefused
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.effect import Effect
@@ -23,6 +24,7 @@ from eventscope.operators.ledger import Ledger
 from eventscope.operators.letters import Letters
 from eventscope.operators.lists import ListEffect
 from eventscope.operators.query_effect import QueryEffect
+from eventscope.operators.redaction import Redaction
 from eventscope.operators.runner import Runner
 from eventscope.operators.session import Session
 from eventscope.queue.base import Queue
@@ -61,12 +63,13 @@ class Workforce:
 
     async def start(self) -> None:
         """Have every operator stand where it stood."""
-        logger = error_logger(self._settings.error_logger_adapter)
+        redacted = Redaction(self._settings)
+        logger = error_logger(self._settings.error_logger_adapter, redacted)
         if self._queue.path is not None:
             self._marks = Marks.open(self._queue.path, [each.name for each in self._app.operators])
         for operator in self._app.operators:
             backoff = Backoff.of(self._settings)
-            reports = Reports(operator.name, logger, backoff, self._settings)
+            reports = Reports(operator.name, logger, backoff, redacted)
             letters = Letters(operator.name, self._queue, backoff, reports)
             runner = Runner(operator, self._queue, backoff, reports, letters)
             effect, backfilling = self._effect(operator, runner, reports)
@@ -108,9 +111,17 @@ class Workforce:
                 await runner.save()
 
     async def forget(self, name: str) -> None:
-        """Drop what is kept of an operator that the application no longer has."""
-        if self._ledger is not None:
-            await self._ledger.drop(name)
+        """Drop what is kept of an operator that the application no longer has.
+
+        Raises:
+            CommandRefused: the slot is not ours yet, and so neither is the ledger.
+            SourceError: the ledger cannot be reached.
+        """
+        if not self._claimed.is_set():
+            raise CommandRefused(f"{name} is noted in the database, too: ask again when it streams")
+        # it may have been in the ledger, even if no operator of today is
+        ledger = self._ledger or Ledger(self._settings, self._app.name)
+        await ledger.drop(name)
         await self._queue.drop_operator(name)
 
     async def orphans(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ an id nor what the stream has said of it meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from eventscope.event import Lsn
 from eventscope.ids import Parts
 from eventscope.operators.dirty import Dirty
 from eventscope.operators.expressions import part_sql
+from eventscope.operators.failure import Failure
 from eventscope.operators.query_effect import QueryEffect
 from eventscope.operators.session import Session
 from eventscope.queue.base import Queue
@@ -50,6 +52,8 @@ class Backfilling:
     ) -> None:
         self.progress: Backfill | None = None
         """The backfill under way."""
+        self.error: str | None = None
+        """What the last step has failed with."""
         self._operator = operator
         self._queue = queue
         self._session = session
@@ -59,16 +63,32 @@ class Backfilling:
             (operator.target, operator.id),
         ]
         self._next_at = 0.0
+        self._writing = asyncio.Lock()
 
     async def look(self) -> None:
-        """Read whether somebody wants one."""
+        """Read whether one is under way since an earlier run."""
         self.progress = await self._queue.backfill(self._operator.name)
-        self._next_at = 0.0
+
+    async def change(self, wanted: Backfill | None) -> None:
+        """Begin one, have it go on in another way, or end it."""
+        self.progress, self.error = wanted, None
+        self.hurry()
+        async with self._writing:
+            await self._write(wanted)
 
     @property
     def wait(self) -> float | None:
         """Seconds until the next step may be made; None if there is nothing to do."""
         return None if self.progress is None else max(self._next_at - time.monotonic(), 0.0)
+
+    def hold(self, failure: Failure, seconds: float) -> None:
+        """Make no step for some time after one that has failed."""
+        self.error = failure.error
+        self._next_at = time.monotonic() + seconds
+
+    def hurry(self) -> None:
+        """Make the next step at once."""
+        self._next_at = 0.0
 
     async def step(self) -> None:
         """Recompute some ids, and note that.
@@ -93,25 +113,38 @@ class Backfilling:
             failed = await self._effect.refill(
                 Dirty.again(self._operator, dict.fromkeys(ids, event))
             )
+        began_at = progress.entity, progress.after, progress.done
         progress = replace(progress, done=progress.done + len(ids), failed=progress.failed + failed)
         if len(ids) == size:
             progress = replace(progress, after=ids[-1])
         else:
             progress = replace(progress, entity=progress.entity + 1, after=None)
-        await self._keep(progress)
+        await self._keep(progress, began_at)
+        self.error = None
         took = time.monotonic() - began
         pause = len(ids) / progress.rate - took if progress.rate else took
         self._next_at = time.monotonic() + max(pause, 0.0)
 
-    async def _keep(self, progress: Backfill) -> None:
-        if await self._queue.backfill(self._operator.name) is None:
-            self.progress = None  # somebody has ended it meanwhile
-        elif progress.entity < len(self._sources):
-            self.progress = progress
-            await self._queue.save_backfill(progress)
-        else:
-            self.progress = None
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._session.close()
+
+    async def _keep(self, progress: Backfill, began_at: tuple[int, Target | None, int]) -> None:
+        wanted = self.progress
+        if wanted is None or (wanted.entity, wanted.after, wanted.done) != began_at:
+            return  # somebody has ended it meanwhile, and perhaps begun another one
+        progress = replace(progress, rate=wanted.rate)
+        self.progress = progress if progress.entity < len(self._sources) else None
+        async with self._writing:
+            await self._write(self.progress)
+
+    async def _write(self, progress: Backfill | None) -> None:
+        if progress is not self.progress:
+            return  # it has been changed again meanwhile, which will be written
+        if progress is None:
             await self._queue.drop_backfill(self._operator.name)
+        else:
+            await self._queue.save_backfill(progress)
 
     async def _count(self, connection: Connection) -> int:
         counts = [
@@ -127,7 +160,8 @@ class Backfilling:
     ) -> Sequence[Target]:
         """The next ids of the table that is at hand."""
         table, parts = self._sources[progress.entity]
-        columns = [sql.Identifier(f"part{n}") for n in range(len(parts))]
+        # qualified, as ORDER BY would take the texts that are selected
+        columns = [sql.Identifier("ids", f"part{n}") for n in range(len(parts))]
         row = sql.SQL(", ").join(columns)
         parameters: list[Any] = list(progress.after or ())
         behind: sql.Composable = sql.SQL("")

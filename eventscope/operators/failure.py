@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.failures import ErrorLogger, RetryStatus
+from eventscope.operators.redaction import Redaction
 from eventscope.queue.event import QueuedEvent
-from eventscope.settings import Settings
 
 _log = structlog.get_logger("eventscope.operators")
-
-_MASK: Final = "***"
-_PASSWORDS: Final = re.compile(r"(?i)(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)")
-_IN_URLS: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)([^\s/@]+)(@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +32,16 @@ class Reports:
         operator: its name.
         error_logger: is told of everything; one that fails itself changes nothing.
         backoff: how often and how long the operator waits.
-        settings: whose password is kept out of every text.
+        redacted: keeps passwords out of every text.
     """
 
     def __init__(
-        self, operator: str, error_logger: ErrorLogger, backoff: Backoff, settings: Settings
+        self, operator: str, error_logger: ErrorLogger, backoff: Backoff, redacted: Redaction
     ) -> None:
         self._operator = operator
         self._error_logger = error_logger
         self._backoff = backoff
-        self._secret = settings.password.get_secret_value() if settings.url is None else ""
+        self._redacted = redacted
 
     def failure(self, error: BaseException) -> Failure:
         """Describe what was raised."""
@@ -80,9 +74,6 @@ class Reports:
                 self._operator, event.event(), failure.cause, status
             )
         except Exception as error:
-            _log.error("the error logger failed", operator=self._operator, error=str(error))
-
-    def _redacted(self, text: str) -> str:
-        text = _IN_URLS.sub(rf"\1{_MASK}\3", _PASSWORDS.sub(rf"\1{_MASK}", text))
-        # a short password would be found in any text
-        return text.replace(self._secret, _MASK) if len(self._secret) >= 6 else text
+            _log.error(
+                "the error logger failed", operator=self._operator, error=self._redacted(str(error))
+            )

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import structlog
 
 from eventscope.event import Event
+from eventscope.operators.redaction import Redaction
 from eventscope.settings import SettingsError
 
 _log = structlog.get_logger("eventscope.operators")
@@ -43,7 +44,14 @@ class ErrorLogger(Protocol):
 
 
 class LogErrors:
-    """The default: failures go to the log."""
+    """The default: failures go to the log.
+
+    Args:
+        redacted: keeps passwords out of it.
+    """
+
+    def __init__(self, redacted: Redaction) -> None:
+        self._redacted = redacted
 
     def on_retry(
         self, operator: str, event: Event, error: BaseException, status: RetryStatus
@@ -53,7 +61,7 @@ class LogErrors:
             "operator failed, will retry",
             operator=operator,
             event_id=event.id,
-            error=f"{type(error).__name__}: {error}",
+            error=self._redacted(f"{type(error).__name__}: {error}"),
             attempt=status.curr_retries + 1,
             retry_in_ms=status.curr_time_to_wait,
         )
@@ -66,19 +74,21 @@ class LogErrors:
             "operator is out of retries",
             operator=operator,
             event_id=event.id,
-            error=f"{type(error).__name__}: {error}",
+            error=self._redacted(f"{type(error).__name__}: {error}"),
             attempts=status.curr_retries + 1,
         )
 
 
-def error_logger(adapter: str) -> ErrorLogger:
+def error_logger(adapter: str, redacted: Redaction) -> ErrorLogger:
     """Build the adapter that a setting names: ``log`` or ``package.module:Class``.
+
+    An adapter of the user's is given exceptions as they are.
 
     Raises:
         SettingsError: there is no such class.
     """
     if adapter == "log":
-        return LogErrors()
+        return LogErrors(redacted)
     module, _, name = adapter.partition(":")
     try:
         built = getattr(importlib.import_module(module), name)()

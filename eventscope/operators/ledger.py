@@ -60,9 +60,9 @@ _RENAME: Final = sql.SQL(
     " AND NOT EXISTS (SELECT FROM {} WHERE slot = %s AND operator = %s)"
 ).format(TABLE, TABLE)
 
-_DROP: Final = sql.SQL("DELETE FROM {} WHERE slot = %s AND operator = %s AND epoch = %s").format(
-    TABLE
-)
+_DROP: Final = sql.SQL(
+    "DELETE FROM {} WHERE slot = %s AND operator = %s AND epoch = coalesce(%s, epoch)"
+).format(TABLE)
 
 # only who holds a row: another claim is to be waited for, and a person who locks the table
 _END_HOLDERS: Final = """
@@ -159,14 +159,17 @@ class Ledger:
             raise _unusable(error) from error
 
     async def drop(self, operator: str) -> None:
-        """Delete an operator's row, if it is there and ours.
+        """Delete an operator's row, if it is there and ours; without a claim nobody has one.
 
         Raises:
             SourceError: the database cannot be reached, or the table not be used.
         """
         try:
             async with await connect_to_write(self._conninfo) as connection:
-                await connection.execute(_DROP, (self.slot, operator, self._epoch))
+                epoch = self._epoch or None
+                await connection.execute(_DROP, (self.slot, operator, epoch))
+        except psycopg.errors.UndefinedTable:
+            pass
         except psycopg.Error as error:
             raise _unusable(error) from error
         self._offsets.pop(operator, None)

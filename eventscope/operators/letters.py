@@ -92,6 +92,12 @@ class Letters:
             for id in [self._ids[target] for target in targets if target in self._ids]:
                 await self.drop(id)
 
+    async def passed(self, first: int, last: int) -> None:
+        """Note that all events from ``first`` to ``last`` have taken effect."""
+        known = self._known.items()
+        for id in [id for id, one in known if one.target is None and first <= one.seq <= last]:
+            await self.drop(id)
+
     def hurry(self) -> None:
         """Let those that are tried again by themselves be due now."""
         for id, known in self._known.items():

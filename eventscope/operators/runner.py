@@ -102,7 +102,8 @@ class Runner:
         """Take up the position that the queue has for this operator."""
         self._effect, self._backfilling = effect, backfilling
         await self.letters.load()
-        await self.look_for_backfill()
+        if backfilling is not None:
+            await backfilling.look()
         await self.standing.begin(record)
 
     def announce(self, counts: Counts) -> None:
@@ -127,15 +128,17 @@ class Runner:
         await self.letters.load()
         self.activity.nudge()
 
-    async def look_for_backfill(self) -> None:
-        """Hear that somebody wants a backfill, or no longer does."""
+    async def change_backfill(self, wanted: Backfill | None) -> None:
+        """Begin a backfill, have it go on in another way, or end it."""
         if self._backfilling is not None:
-            await self._backfilling.look()
+            await self._backfilling.change(wanted)
         self.activity.nudge()
 
     def retry(self) -> None:
         """Try at once what is waited for."""
         self.letters.hurry()
+        if self._backfilling is not None:
+            self._backfilling.hurry()
         self.activity.retry()
 
     def stop(self) -> None:
@@ -163,6 +166,8 @@ class Runner:
         """Release everything."""
         await self.standing.close()
         await self._effect.close()
+        if self._backfilling is not None:
+            await self._backfilling.close()
 
     async def _work(self) -> bool:
         """Do one thing of what there is to do; False if there is nothing."""
@@ -181,7 +186,7 @@ class Runner:
         if self._backfilling is not None and self._backfilling.wait == 0:
             self._fills = not self._fills
             if self._fills or not has_events:
-                await self.attempts.make(self._backfilling.step, self.attempts.retreat)
+                await self.attempts.make(self._backfilling.step, self._hold_backfill)
                 return True
         if has_events:
             await self._read_on()
@@ -208,12 +213,14 @@ class Runner:
             head = events[0]
             if not await self.attempts.turn_of(head):
                 return False
-            work = (
-                partial(self._pass_over, head)
-                if head.seq == self.standing.record.skip
-                else partial(self._effect.apply, events, self._passed)
-            )
-            if not await self.attempts.make(work, partial(self.attempts.note, head)):
+            failed = partial(self.attempts.note, head)
+            if head.seq == self.standing.record.skip:
+                done = await self.attempts.make(partial(self._pass_over, head), failed)
+            else:
+                apply = partial(self._effect.apply, events, self._passed)
+                done = await self.attempts.make(apply, failed)
+                await self.letters.passed(head.seq, self.standing.position)
+            if not done:
                 return False
             if self.standing.is_due:
                 await self.standing.save_meanwhile()
@@ -235,6 +242,11 @@ class Runner:
         await self._effect.jump(head.place)
         await self.standing.skipped(head)
 
+    async def _hold_backfill(self, failure: Failure) -> None:
+        """Let a backfill that fails wait; the events do not wait for it."""
+        if self._backfilling is not None:
+            self._backfilling.hold(failure, self.backoff.wait(1))
+
     async def _redo(self, letter: DeadLetter) -> None:
         """Try once more what was given up, or could not be done at first."""
 
@@ -248,7 +260,9 @@ class Runner:
     async def _rest(self) -> None:
         """Do nothing until something happens."""
         is_paused = bool(self.standing.record.paused)
-        self.activity.enter("idle" if self.letters.next_retry is None else "backing-off")
+        error = self._backfilling.error if self._backfilling is not None else None
+        is_backing_off = error is not None or self.letters.next_retry is not None
+        self.activity.enter("backing-off" if is_backing_off else "idle", error or "")
         if is_paused or self.standing.depth == 0:
             await self.activity.rest(None if is_paused else self._next_wait)
 
