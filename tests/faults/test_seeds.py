@@ -12,7 +12,7 @@ depends on the machine. What the runs logged is in ``log`` in the test's own dir
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -24,12 +24,13 @@ from eventscope import failpoints
 from eventscope.demo.activity import Activity
 from eventscope.demo.embedded import EmbeddedServer
 from eventscope.event import EventId
+from operators_example import DERIVED
 from tests.faults.every_kind import FOLLOWED, JOURNAL, TABLES
 from tests.faults.nursery import End, Nursery, Order
 from tests.faults.reference import changes, create_reference
 from tests.operators.oracle import differing
 from tests.operators.workload import transact
-from tests.servers import create_blog, fresh_database
+from tests.servers import create_blog
 from tests.waiting import until_async
 
 SEEDS: Final = 200
@@ -67,7 +68,7 @@ class Chain:
     async def begin(self) -> None:
         """Let everything be made, before anything is to be seen."""
         connection = await self.connection()
-        for statement in (JOURNAL, *(table.ddl for table in TABLES[5:])):
+        for statement in (JOURNAL, *(table.ddl for table in TABLES[len(DERIVED) :])):
             await connection.execute(statement)  # type: ignore[call-overload]
         await self.catch_up()
         await create_reference(connection, self._reference)
@@ -89,13 +90,24 @@ class Chain:
         except psycopg.OperationalError:
             await connection.close()
 
+    async def is_read(self) -> bool:
+        """Whether a run reads from the slot."""
+        cursor = await (await self.connection()).execute(
+            "SELECT active FROM pg_replication_slots WHERE slot_name = %s",
+            [self._settings["slot_name"]],
+        )
+        return await cursor.fetchone() == (True,)
+
     def run(self, **order: Any) -> asyncio.Task[End]:
         """Run the application, until its end."""
         given = Order(settings=self._settings, directory=str(self._directory), **order)
         return asyncio.create_task(asyncio.to_thread(self._nursery.run, given))
 
     async def live_and_die(self, seed: int) -> None:
-        """Run the application until it is killed: of odd seeds at a failpoint, else by the clock."""
+        """Run the application until it is killed: of odd seeds at a failpoint, else by the clock.
+
+        After half of them it catches up before the next.
+        """
         random = Random(seed)
         for _ in range(random.randint(0, 5)):
             await self.trade(random)
@@ -104,24 +116,31 @@ class Chain:
             running = self.run(failpoint=f"{name}:{random.randint(1, 9)}:kill")
             while not running.done():
                 await self.trade(random)
+                await asyncio.wait([running], timeout=random.uniform(0, 0.03))
             assert await running == (-9, False), f"seed {seed} does not pass {name}"
         else:
             running = self.run(lifetime=random.uniform(0, 0.5))
-            left = random.randint(0, 30)
-            while left and not running.done():
+            for _ in range(random.randint(0, 20)):
                 await self.trade(random)
-                left -= 1
+                await asyncio.wait([running], timeout=random.uniform(0, 0.03))
             assert await running == (-9, True), f"seed {seed} ends by itself"
+        if random.random() < 0.5:
+            await self.catch_up()
+            await self.check_tables()
 
     async def catch_up(self) -> None:
         """Run the application until it has caught up."""
         assert await self.run(settles=True) == (0, False), (self._directory / "log").read_text()
 
-    async def check(self) -> None:
-        """See that the application has kept what it promises."""
-        connection = await self.connection()
+    async def check_tables(self) -> None:
+        """See that every derived table equals its query."""
         for table in TABLES:
-            assert await differing(connection, table.name, table.truth) == [], table.name
+            found = await differing(await self.connection(), table.name, table.truth)
+            assert found == [], table.name
+
+    async def check_journals(self) -> None:
+        """See that every event was applied: once, and in order; at least once without a tx."""
+        connection = await self.connection()
         cursor = await connection.execute("SELECT * FROM journal ORDER BY n")
         journal = [line[1:] for line in await cursor.fetchall()]
         places = [(EventId(id).end_lsn, EventId(id).ordinal) for id, *_ in journal]
@@ -155,4 +174,33 @@ async def test_killed_again_and_again_everything_is_right_in_the_end(
     for seed in range(first, first + CHAIN):
         await chain.live_and_die(seed)
     await chain.catch_up()
-    await chain.check()
+    await chain.check_tables()
+    await chain.check_journals()
+
+
+@pytest.mark.parametrize(
+    "chain", [{"queue_storage_adapter": "memory", "acknowledge": "applied"}], indirect=True
+)
+async def test_the_same_without_a_queue_file(chain: Chain) -> None:
+    chain.passages = tuple(name for name in failpoints.ALL if name not in OF_A_QUEUE_FILE)
+    for seed in range(SEEDS, SEEDS + CHAIN):
+        await chain.live_and_die(seed)
+    await chain.catch_up()
+    await chain.check_tables()
+    await chain.check_journals()
+
+
+async def test_the_server_crashes_too(chain: Chain, server: EmbeddedServer) -> None:
+    for seed in range(SEEDS + CHAIN, SEEDS + CHAIN + 5):
+        random = Random(seed)
+        running = chain.run(lifetime=random.uniform(0.5, 3.0))
+        await until_async(chain.is_read)
+        crash = asyncio.create_task(asyncio.to_thread(server.restart, "immediate"))
+        while not (crash.done() and running.done()):
+            await chain.trade(random)
+            await asyncio.wait([crash, running], timeout=random.uniform(0, 0.05))
+        await crash
+        assert await running == (-9, True), f"seed {seed} ends by itself"
+    await chain.catch_up()
+    await chain.check_tables()
+    await chain.check_journals()
