@@ -26,7 +26,7 @@ from eventscope.settings import ENV_PREFIX, Settings
 from operators_example import app
 from tests.faults.every_kind import declare
 
-PATIENCE = 60.0
+PATIENCE = 40.0
 """Seconds that a child may take that is not to be killed by the clock."""
 
 

@@ -35,6 +35,11 @@ from tests.waiting import until_async
 
 SEEDS: Final = 200
 CHAIN: Final = 10
+LARGE: Final = """
+INSERT INTO comments (post_id, body)
+SELECT id, repeat('x', 100000) FROM (SELECT id FROM posts LIMIT 2) AS post, generate_series(1, 4)
+"""
+"""A transaction that comes in several parts, each of which is stored when it is there."""
 OF_A_QUEUE_FILE: Final = (failpoints.MID_APPEND, failpoints.DURING_PURGE)
 
 
@@ -86,17 +91,20 @@ class Chain:
         """One transaction; one that the server does not survive is left out."""
         connection = await self.connection()
         try:
-            await transact(connection, Activity(connection, random), random)
+            if random.random() < 0.1:
+                await connection.execute(LARGE)
+            else:
+                await transact(connection, Activity(connection, random), random)
         except psycopg.OperationalError:
             await connection.close()
 
-    async def is_read(self) -> bool:
-        """Whether a run reads from the slot."""
+    async def is_read(self, wanted: bool = True) -> bool:
+        """Whether somebody reads from the slot, or nobody does any more."""
         cursor = await (await self.connection()).execute(
             "SELECT active FROM pg_replication_slots WHERE slot_name = %s",
             [self._settings["slot_name"]],
         )
-        return await cursor.fetchone() == (True,)
+        return await cursor.fetchone() == (wanted,)
 
     def run(self, **order: Any) -> asyncio.Task[End]:
         """Run the application, until its end."""
@@ -130,7 +138,7 @@ class Chain:
 
     async def catch_up(self) -> None:
         """Run the application until it has caught up."""
-        assert await self.run(settles=True) == (0, False), (self._directory / "log").read_text()
+        assert await self.run(settles=True) == (0, False), self._end_of_log()
 
     async def check_tables(self) -> None:
         """See that every derived table equals its query."""
@@ -150,6 +158,9 @@ class Chain:
         )
         witness = (self._directory / "witness").read_text().split()
         assert list(dict.fromkeys(witness)) == [id for id, *_ in journal]
+
+    def _end_of_log(self) -> str:
+        return (self._directory / "log").read_text()[-3000:]
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +204,7 @@ async def test_the_same_without_a_queue_file(chain: Chain) -> None:
 async def test_the_server_crashes_too(chain: Chain, server: EmbeddedServer) -> None:
     for seed in range(SEEDS + CHAIN, SEEDS + CHAIN + 5):
         random = Random(seed)
+        await until_async(lambda: chain.is_read(False))
         running = chain.run(lifetime=random.uniform(0.5, 3.0))
         await until_async(chain.is_read)
         crash = asyncio.create_task(asyncio.to_thread(server.restart, "immediate"))
