@@ -58,6 +58,16 @@ def hit(name: str) -> None:
         raise FailpointError(name)
 
 
+def arm(text: str) -> None:
+    """Arm as the environment would, from here on; for processes that are forked.
+
+    Raises:
+        ValueError: there is no such failpoint or action.
+    """
+    global _armed, _passages
+    _armed, _passages = _parse(text), 0
+
+
 def _parse(text: str) -> tuple[str, int, str] | None:
     if not text:
         return None
@@ -70,5 +80,6 @@ def _parse(text: str) -> tuple[str, int, str] | None:
     return wanted[1], int(wanted[2] or 1), wanted[3]
 
 
-_armed = _parse(os.environ.get("EVENTSCOPE_FAILPOINT", ""))
-_passages = 0
+_armed: tuple[str, int, str] | None
+_passages: int
+arm(os.environ.get("EVENTSCOPE_FAILPOINT", ""))

@@ -11,12 +11,9 @@ from eventscope.failpoints import AFTER_APPEND, AFTER_EFFECT, FailpointError, hi
 
 
 @pytest.fixture
-def arm(monkeypatch):
-    def arm(text: str) -> None:
-        monkeypatch.setattr(failpoints, "_armed", failpoints._parse(text))
-        monkeypatch.setattr(failpoints, "_passages", 0)
-
-    return arm
+def arm():
+    yield failpoints.arm
+    failpoints.arm("")
 
 
 def test_a_failpoint_that_is_not_armed_does_nothing(arm):

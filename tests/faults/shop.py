@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,13 +14,13 @@ import psycopg
 
 from eventscope.event import EventId
 from tests.faults.application import TABLE
+from tests.faults.reference import changes
 from tests.operators.oracle import differing
 from tests.operators.shop import TRUTH
 from tests.waiting import until, until_async
 
 _KINDS = {"I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUNCATE", "M": "MESSAGE"}
-_LINE = re.compile(r"table (.*?): (INSERT|UPDATE|DELETE|TRUNCATE):")
-_FOLLOWED = ("public.posts", "public.comments")
+_FOLLOWED = ("posts", "comments")
 
 
 class Stored(NamedTuple):
@@ -134,17 +133,7 @@ class Shop:
 
     async def reference(self) -> list[tuple[int, str, str]]:
         """What the server itself says has happened: transaction, kind and table."""
-        connection = await self.connection()
-        cursor = await connection.execute(
-            "SELECT xid::text::bigint, data FROM pg_logical_slot_peek_changes(%s, NULL, NULL)",
-            [self._reference],
-        )
-        changes = []
-        for xid, data in await cursor.fetchall():
-            if found := _LINE.match(data):
-                tables, kind = found.groups()
-                changes += [(xid, kind, t) for t in tables.split(", ") if t in _FOLLOWED]
-        return changes
+        return await changes(await self.connection(), self._reference, _FOLLOWED)
 
     @staticmethod
     def stored(queue: Path) -> list[Stored]:
@@ -163,7 +152,7 @@ class Shop:
         events = []
         for seq, version, kind, first, end_lsn, xid in rows:
             described = relations[version]
-            table = f"{described['schema']}.{described['table']}"
+            table = described["table"]
             kind = kind.decode() if isinstance(kind, bytes) else kind
             events.append(Stored(seq, EventId.of(end_lsn, seq - first), xid, _KINDS[kind], table))
         return events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,49 +15,18 @@ from eventscope.engine.commands import Pause, Resume
 from operators_example import DERIVED, app
 from tests.conftest import MakeSettings
 from tests.operators.oracle import differing
+from tests.operators.workload import transact
 
 WRITERS = 3
 ROUNDS = 3
 TRANSACTIONS = 40
-
-BRUTAL: tuple[LiteralString, ...] = (
-    "TRUNCATE ratings",
-    "TRUNCATE comments CASCADE",
-    "TRUNCATE posts CASCADE",
-    "TRUNCATE users CASCADE",
-    "DELETE FROM comments WHERE id IN (SELECT id FROM comments ORDER BY random() LIMIT 5)",
-    "UPDATE posts SET id = gen_random_uuid() WHERE id IN (SELECT id FROM posts LIMIT 1)",
-    "UPDATE comments SET id = gen_random_uuid() WHERE id IN (SELECT id FROM comments LIMIT 1)",
-    "UPDATE users SET id = id + 1000000 WHERE id IN (SELECT id FROM users LIMIT 1)",
-    "UPDATE comments SET post_id = (SELECT min(id::text)::uuid FROM posts), parent_id = NULL"
-    " WHERE EXISTS (SELECT FROM posts)",
-    "WITH gone AS (DELETE FROM posts RETURNING *) SELECT count(*) FROM gone",
-    "SAVEPOINT a; DELETE FROM comments; ROLLBACK TO a; UPDATE comments SET body = 'kept'",
-)
-
-ORDINARY = (
-    Activity.sign_up, Activity.change_name, Activity.change_profile, Activity.leave,
-    Activity.publish, Activity.edit_post, Activity.withdraw_post, Activity.comment,
-    Activity.comment, Activity.comment, Activity.reply, Activity.reply, Activity.edit_comment,
-    Activity.move_thread, Activity.hang_elsewhere, Activity.remove_comment, Activity.rate,
-    Activity.rate, Activity.rate_again, Activity.withdraw_ratings, Activity.publish,
-)  # fmt: skip
-
 
 async def write(url: str, random: Random) -> None:
     """Transactions of one writer; one that loses against another writer is given up."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         activity = Activity(connection, random)
         for _ in range(TRANSACTIONS):
-            try:
-                async with connection.transaction(force_rollback=random.random() < 0.1):
-                    for _ in range(random.randint(1, 4)):
-                        if random.random() < 0.08:
-                            await connection.execute(random.choice(BRUTAL))
-                        else:
-                            await random.choice(ORDINARY)(activity)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.IntegrityError):
-                continue
+            await transact(connection, activity, random)
 
 
 async def hold_up(engine: Engine, random: Random, writers: asyncio.Future[Any]) -> None:
