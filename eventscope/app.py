@@ -21,12 +21,7 @@ from eventscope.declaration import (
 )
 from eventscope.errors import DeclarationError as DeclarationError
 from eventscope.errors import NotRunning
-from eventscope.event import (
-    EVENT_TYPES,
-    MESSAGES,
-    ROW_EVENTS,
-    EventType,
-)
+from eventscope.event import EVENT_TYPES, MESSAGES, ROW_EVENTS, EventType
 from eventscope.ids import GivenParts, check_placeholders, parts_of, target_id
 from eventscope.listener import Listener, Listening, OpenStream
 from eventscope.message import Stream
