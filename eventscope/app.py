@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
+from eventscope import progress as progressing
 from eventscope import scopes as scoping
 from eventscope.declaration import (
     HandlerOperator,
@@ -19,15 +21,11 @@ from eventscope.declaration import (
 )
 from eventscope.errors import DeclarationError as DeclarationError
 from eventscope.errors import NotRunning
-from eventscope.event import (
-    EVENT_TYPES,
-    MESSAGES,
-    ROW_EVENTS,
-    EventType,
-)
+from eventscope.event import EVENT_TYPES, MESSAGES, ROW_EVENTS, EventType
 from eventscope.ids import GivenParts, check_placeholders, parts_of, target_id
 from eventscope.listener import Listener, Listening, OpenStream
 from eventscope.message import Stream
+from eventscope.progress import ABSENT, Absent, Connection, Progress, microseconds
 from eventscope.scopes import DeclaredScope
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -46,8 +44,9 @@ class EventScope:
         self._entities: dict[str, tuple[DeclaredScope, ...]] = {}
         self._operators: dict[str, Operator] = {}
         self._listeners: dict[str, Listener] = {}
+        # both are set while an engine runs the application
         self.open_stream: OpenStream | None = None
-        """Set while an engine runs the application."""
+        self.progress: Progress | None = None
 
     def entity(self, name: str, *, scopes: Iterable[Mapping[str, str]] = ()) -> None:
         """Watch a table (``comments`` or ``audit.log``); its events reach the feed and listeners.
@@ -295,11 +294,75 @@ class EventScope:
             NotRunning: no engine runs the application.
         """
         if self.open_stream is None:
-            raise NotRunning(
-                f"application {self.name!r} is not running in this process: "
-                f"subscribe inside of `async with Engine(app)`"
-            )
+            raise self._not_running("subscribe")
         return self.open_stream(entity, id=id, scope=scope)
+
+    async def token(self, connection: Connection) -> str:
+        """What stands for all that a connection (of psycopg, async) has committed so far.
+
+        It is text, and may go to a client and come back.
+
+        Raises:
+            NotCommitted: a transaction is open in the connection.
+        """
+        return await progressing.token_of(connection)
+
+    async def wait_for(
+        self, token: str, operator: str | None = None, timeout: float | None = None
+    ) -> None:
+        """Wait until operators have applied everything that was committed before a token.
+
+        What their own writes lead to is not waited for, nor are dead letters.
+
+        Args:
+            token: from ``token``.
+            operator: the one to wait for; by default all.
+            timeout: in seconds.
+
+        Raises:
+            TimeoutError: it has taken longer; so it does for an operator that halts or is paused.
+            InvalidToken: it is no token.
+            DeclarationError: there is no such operator.
+            NotRunning: no engine runs the application in this process, or it ends.
+        """
+        lsn = progressing.read_token(token)
+        await self._running("wait").wait_for(lsn, operator, timeout)
+
+    def processed(self, token: str, updated_at: datetime | int | Absent | None = ABSENT) -> bool:
+        """Whether every operator has applied what was committed before a token.
+
+        Or, of a table and a moment, whether those who follow the table have applied a row of it
+        whose column ``updated_at`` is that or later. That never becomes untrue again. A row of a
+        later moment that is committed earlier makes it true too early: a token is exact.
+
+        Args:
+            token: from ``token``; or the table's name.
+            updated_at: of a table: a datetime (UTC if it has no zone), or microseconds since 1970;
+                None, as of a row without one, is never known to be processed.
+
+        Raises:
+            InvalidToken, DeclarationError: there is no such token, or table.
+            NotRunning: no engine runs the application in this process.
+        """
+        if isinstance(updated_at, Absent):
+            lsn = progressing.read_token(token)
+            return self._running("ask").processed(lsn)
+        if known_as(token) not in self.entities:
+            raise scoping.unknown(known_as(token), self.entities)
+        until = self._running("ask").processed_until(known_as(token))
+        at = microseconds(updated_at)
+        return at is not None and until is not None and at <= until
+
+    def _running(self, what: str) -> Progress:
+        if self.progress is None:
+            raise self._not_running(what)
+        return self.progress
+
+    def _not_running(self, what: str) -> NotRunning:
+        return NotRunning(
+            f"application {self.name!r} is not running in this process: "
+            f"{what} inside of `async with Engine(app)`"
+        )
 
     def _add(self, operator: Operator) -> None:
         if operator.name in self._operators:

@@ -16,3 +16,11 @@ class DeclarationError(EventScopeError, ValueError):
 
 class NotRunning(EventScopeError, RuntimeError):
     """Something that only a running application can do."""
+
+
+class NotCommitted(EventScopeError, RuntimeError):
+    """A token was asked for in the middle of a transaction."""
+
+
+class InvalidToken(EventScopeError, ValueError):
+    """What was given for a token is none."""

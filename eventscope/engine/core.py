@@ -19,6 +19,7 @@ from eventscope.engine.commands import Command
 from eventscope.engine.controls import Controls
 from eventscope.engine.loop_watch import watch_loop
 from eventscope.engine.mailbox import Mailbox
+from eventscope.engine.progress import EngineProgress
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
@@ -76,6 +77,7 @@ class Engine:
         self._orphans: tuple[str, ...] = ()
         self._broker: Broker
         self._broadcast: Broadcast
+        self._progress: EngineProgress | None = None
         self._working: list[asyncio.Task[None]] = []
         self._tending: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -117,6 +119,8 @@ class Engine:
             self._orphans = await workforce.orphans()
             self._controls = Controls(self._queue, workforce.runners, workforce.forget)
             await self._broker.open()
+            self._progress = EngineProgress(self.app, self._queue, self._reader, workforce.runners)
+            await self._progress.open()
         except BaseException:
             await self._close()
             raise
@@ -125,6 +129,8 @@ class Engine:
             self._supervise("retention", self._prune),
             self._supervise("broadcast", self._broadcast.run),
             self._supervise("listeners", self._broker.run),
+            self._supervise("progress", self._progress.run),
+            self._supervise("process status", self._progress.statuses.run),
             self._supervise("loop", watch_loop),
             self._supervise("mailbox", Mailbox(self._queue, self.command).run),
         ]
@@ -141,6 +147,7 @@ class Engine:
     ) -> None:
         """Stop everything: the reader at once, operators after what they are at."""
         self._workforce.stop()
+        self._end_waits()
         for task in self._tending:
             task.cancel()
         if self._working:
@@ -190,6 +197,7 @@ class Engine:
                 while not (self._reader.seen >= before and self._workforce.settled):
                     await self._alive()
                 if self._workforce.applied == applied:
+                    await self._statuses_reach(self._queue.last_seq)
                     return
 
     def snapshot(self) -> Snapshot:
@@ -234,6 +242,7 @@ class Engine:
                 _log.error(str(error), part=name)
                 self._failure = self._failure or error
                 self._ended.set()
+                self._end_waits()
 
         return asyncio.create_task(supervised(), name=name)
 
@@ -244,6 +253,8 @@ class Engine:
             self._applied.extend(batch.transactions)
         self._workforce.announce(batch.counts)
         self._broadcast.announce(batch.counts)
+        if self._progress is not None:
+            self._progress.announce(batch)
 
     def _show(self, batch: Batch) -> None:
         """Put the events of ended transactions into the ring."""
@@ -263,6 +274,7 @@ class Engine:
             await asyncio.sleep(_PRUNE_INTERVAL)
             await self._workforce.save()
             await self._broadcast.reach(self._queue.last_seq)
+            await self._statuses_reach(self._queue.last_seq)
             dropped = await self._queue.prune()
             if dropped:
                 _log.debug("history dropped", events=dropped)
@@ -277,7 +289,16 @@ class Engine:
             return
         raise RuntimeError("the engine has been stopped")
 
+    async def _statuses_reach(self, seq: int) -> None:
+        if self._progress is not None:
+            await self._progress.statuses.reach(seq)
+
+    def _end_waits(self) -> None:
+        if self._progress is not None:
+            self._progress.close()
+
     async def _close(self) -> None:
+        self._end_waits()
         await self._workforce.close()
         await self._broker.close()
         await self._reader.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from eventscope.operators.standing import Standing
@@ -23,6 +24,8 @@ class Activity:
         self.detail = "the stream has not begun"
         self.stopping = False
         """Whether it is to end."""
+        self.on_progress: Callable[[], None] = _nobody_waits
+        """Called whenever the operator may have come further."""
         self._standing = standing
         self._nudge = asyncio.Event()
         self._retry_now = False
@@ -41,6 +44,7 @@ class Activity:
         """Be at something else."""
         self.phase = phase
         self.detail = detail
+        self.on_progress()
 
     def nudge(self) -> None:
         """Have the operator look for something to do."""
@@ -78,3 +82,7 @@ class Activity:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._nudge.wait()
+
+
+def _nobody_waits() -> None:
+    """Nobody wants to know."""

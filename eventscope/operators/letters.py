@@ -57,8 +57,14 @@ class Letters:
     @property
     def next_retry(self) -> float | None:
         """When the first of those is due, in seconds since the epoch."""
-        times = (known.next_retry for known in self._known.values())
+        times = [known.next_retry for known in list(self._known.values())]
         return min((at for at in times if at is not None), default=None)
+
+    @property
+    def first_retried(self) -> int | None:
+        """The first event of which an id or a call is still tried again."""
+        known = list(self._known.values())  # others may ask from another thread
+        return min((one.seq for one in known if one.next_retry is not None), default=None)
 
     async def due(self) -> DeadLetter | None:
         """The first of those whose time has come."""

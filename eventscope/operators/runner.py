@@ -85,11 +85,13 @@ class Runner:
 
     @property
     def done(self) -> int:
-        """The last event that it is done with."""
+        """The last event that it is done with, and before those of which it tries ids again."""
         if self.settled:
             return self._queue.last_seq
         resume_at = self.standing.record.resume_at
-        return self.standing.position if resume_at is None else resume_at
+        passed = self.standing.position if resume_at is None else resume_at
+        retried = self.letters.first_retried
+        return passed if retried is None else min(passed, retried - 1)
 
     @property
     def next_retry(self) -> float | None:
@@ -184,6 +186,8 @@ class Runner:
             return True
         has_events = standing.depth > 0 or standing.record.replay_to is not None
         if self._backfilling is not None and self._backfilling.wait == 0:
+            if not has_events:
+                standing.position = max(standing.position, self._queue.last_seq)
             self._fills = not self._fills
             if self._fills or not has_events:
                 await self.attempts.make(self._backfilling.step, self._hold_backfill)
@@ -199,6 +203,7 @@ class Runner:
         passed = await self._deliver(events)
         if passed:
             standing.position = read_to
+            self.activity.on_progress()
             last = standing.record.replay_to
             # another replay may have been asked for meanwhile
             if last is not None and standing.record.rewind_to is None and read_to >= last:
@@ -231,6 +236,7 @@ class Runner:
         """Hear that events have taken effect; tells whether there is something more urgent."""
         failpoints.hit(failpoints.AFTER_EFFECT)
         self.standing.passed(last, count)
+        self.activity.on_progress()
         return (
             self.activity.is_held
             or self.standing.record.rewind_to is not None

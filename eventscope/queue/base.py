@@ -15,7 +15,14 @@ from typing import Protocol
 from eventscope.errors import EventScopeError
 from eventscope.event import Lsn
 from eventscope.queue.event import Place, QueuedEvent
-from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord, Request, Target
+from eventscope.queue.records import (
+    Backfill,
+    DeadLetter,
+    OperatorRecord,
+    ProcessStatus,
+    Request,
+    Target,
+)
 from eventscope.replication.assembly import Batch, Counts
 from eventscope.replication.pgoutput import Subject
 from eventscope.replication.relations import Relation, Transaction
@@ -142,6 +149,12 @@ class Desk(Protocol):
 
     async def unmap(self, operator: str, entity: str) -> None:
         """Forget what all rows of an entity map to."""
+
+    async def process_statuses(self) -> list[ProcessStatus]:
+        """How far each entity is processed, the one that was last saved at the end."""
+
+    async def save_process_status(self, status: ProcessStatus) -> None:
+        """Note how far an entity is processed; as durable as a position."""
 
 
 class Queue(Desk, Protocol):

@@ -25,7 +25,14 @@ from eventscope.queue.desk_view import (
 )
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.faults import name_is_taken, writing
-from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord, Target, limited
+from eventscope.queue.records import (
+    Backfill,
+    DeadLetter,
+    OperatorRecord,
+    ProcessStatus,
+    Target,
+    limited,
+)
 from eventscope.replication.relations import Relation
 
 Result = TypeVar("Result")
@@ -185,6 +192,13 @@ class Desk(DeskView):
             "UPDATE mapping SET operator = NULL WHERE operator = ? AND entity = ?",
             (operator, entity),
         )
+
+    async def save_process_status(self, status: ProcessStatus) -> None:
+        """Note how far an entity is processed; as durable as a position."""
+        with writing(self.path):
+            await self._desk.execute(
+                _replace("process_status", "entity, timestamp, position"), astuple(status)
+            )
 
     async def _keep(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         with writing(self.path):

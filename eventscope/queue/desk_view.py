@@ -15,7 +15,14 @@ import msgspec
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.faults import reading
 from eventscope.queue.log_view import TRANSACTION, transaction
-from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord, Request, Target
+from eventscope.queue.records import (
+    Backfill,
+    DeadLetter,
+    OperatorRecord,
+    ProcessStatus,
+    Request,
+    Target,
+)
 from eventscope.replication.relations import Relation
 
 OPERATOR: Final = ", ".join(field.name for field in fields(OperatorRecord))
@@ -94,6 +101,13 @@ class DeskView(ABC):
             wanted,
         )
         return {_target(key): _target_or_none(value) for key, value in rows}
+
+    async def process_statuses(self) -> list[ProcessStatus]:
+        """How far each entity is processed, the one that was last saved at the end."""
+        rows = await self._kept(
+            "SELECT entity, timestamp, position FROM process_status ORDER BY rowid"
+        )
+        return [ProcessStatus(*row) for row in rows]
 
     async def _kept(self, statement: str, *parameters: Any) -> list[Any]:
         with reading(self.path):

@@ -12,6 +12,7 @@ from eventscope.queue.records import (
     Backfill,
     DeadLetter,
     OperatorRecord,
+    ProcessStatus,
     Request,
     Target,
     limited,
@@ -27,6 +28,7 @@ class MemoryDesk:
         self._next_letter = 1
         self._backfills: dict[str, Backfill] = {}
         self._mapped: dict[tuple[str, str], dict[Target, Target | None]] = {}
+        self._statuses: dict[str, ProcessStatus] = {}
 
     async def operator(self, name: str) -> OperatorRecord | None:
         """An operator's record; None if the queue has never heard of it."""
@@ -157,6 +159,15 @@ class MemoryDesk:
     async def unmap(self, operator: str, entity: str) -> None:
         """Forget what all rows of an entity map to."""
         self._mapped.pop((operator, entity), None)
+
+    async def process_statuses(self) -> list[ProcessStatus]:
+        """How far each entity is processed, the one that was last saved at the end."""
+        return list(self._statuses.values())
+
+    async def save_process_status(self, status: ProcessStatus) -> None:
+        """Note how far an entity is processed."""
+        self._statuses.pop(status.entity, None)
+        self._statuses[status.entity] = status
 
 
 def _about(target: Target | None, event: QueuedEvent) -> Target | int:

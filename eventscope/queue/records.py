@@ -1,4 +1,4 @@
-"""What a queue keeps beside its log: operators, dead letters, requests, backfills.
+"""What a queue keeps beside its log: operators, dead letters, requests, backfills, statuses.
 
 Times are in seconds since the epoch.
 """
@@ -106,6 +106,17 @@ class Backfill:
     failed: int = 0
     """Ids that became dead letters."""
     started_at: float = field(default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """How far an entity's rows are processed by those who follow it."""
+
+    entity: str
+    timestamp: int
+    """The latest ``updated_at`` of a processed row, in microseconds since 1970."""
+    position: int
+    """The last event that this takes account of."""
 
 
 def limited(text: str) -> str:

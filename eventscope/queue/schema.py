@@ -66,6 +66,8 @@ CREATE TABLE mapping(
 CREATE TABLE mapped(
     mapping INTEGER NOT NULL, key TEXT NOT NULL, value TEXT,
     PRIMARY KEY (mapping, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE process_status(
+    entity TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, position INTEGER NOT NULL) STRICT;
 """
 """A mapping without an operator is being given up."""
 

@@ -1,0 +1,165 @@
+"""How far the operators have come in the write-ahead log, for whoever waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from eventscope.app import EventScope
+from eventscope.engine.process_status import ProcessStatuses
+from eventscope.engine.reader import Reader
+from eventscope.errors import DeclarationError, NotRunning
+from eventscope.event import Lsn
+from eventscope.operators.runner import Runner
+from eventscope.queue.base import Queue
+from eventscope.replication.assembly import Batch
+from eventscope.replication.connection import Unreachable
+from eventscope.replication.relations import Transaction
+
+_LOOK: Final = 0.002
+"""Seconds between two questions to the server how far it is, while somebody waits for that."""
+_PATIENCE: Final = 10
+"""Looks after which the server is made to write to disk what it has not yet."""
+_MOST: Final = 10_000
+"""Transactions that are told apart."""
+
+
+class EngineProgress:
+    """Knows by their places in the log which commits operators have applied.
+
+    Its public methods may be called from any thread.
+    """
+
+    def __init__(
+        self, app: EventScope, queue: Queue, reader: Reader, runners: dict[str, Runner]
+    ) -> None:
+        self.statuses = ProcessStatuses(app.entities, queue, list(runners.values()))
+        self._app = app
+        self._queue = queue
+        self._reader = reader
+        self._runners = runners
+        self._loop = asyncio.get_running_loop()
+        self._ends: list[tuple[int, Lsn]] = []
+        """The last event and the end of each transaction that somebody has still to apply."""
+        self._before = queue.last_seq
+        """What has to be applied of transactions before those, which are not told apart."""
+        self._seen = Lsn(0)
+        self._waits: set[asyncio.Event] = set()
+        self._ahead: dict[asyncio.Event, Lsn] = {}
+        """The waits for what has not come yet."""
+        self._asked = asyncio.Event()
+        self._has_ended = False
+
+    async def open(self) -> None:
+        """Let the application ask."""
+        for runner in self._runners.values():
+            runner.activity.on_progress = self._tell
+        await self.statuses.load()
+        self._app.progress = self
+
+    def close(self) -> None:
+        """End every wait; idempotent."""
+        if self._app.progress is self:
+            self._app.progress = None
+        self._has_ended = True
+        self._tell()
+
+    def announce(self, batch: Batch) -> None:
+        """Hear of new visible transactions."""
+        self._extend(batch.transactions)
+        if batch.transactions:
+            self.statuses.announce(batch.counts, batch.transactions[0].first_seq)
+        self._tell()
+
+    async def wait_for(self, lsn: Lsn, operator: str | None, timeout: float | None) -> None:
+        """Wait until operators have applied what was committed before ``lsn``."""
+        if operator is not None and operator not in self._runners:
+            known = ", ".join(self._runners) or "none"
+            raise DeclarationError(f"there is no operator {operator!r}; there are: {known}")
+        async with asyncio.timeout(timeout):
+            if asyncio.get_running_loop() is self._loop:
+                await self._wait(lsn, operator)
+            else:
+                waiting = asyncio.run_coroutine_threadsafe(self._wait(lsn, operator), self._loop)
+                await asyncio.wrap_future(waiting)
+
+    def processed(self, lsn: Lsn) -> bool:
+        """Whether every operator has applied what was committed before ``lsn``."""
+        if lsn > self._seen_now():
+            self._loop.call_soon_threadsafe(self._reader.ask)  # for whoever asks again
+            return False
+        return self._is_applied(lsn, self._runners.values())
+
+    def processed_until(self, entity: str) -> int | None:
+        """The latest ``updated_at`` of an entity's processed rows, in microseconds since 1970."""
+        return self.statuses[entity]
+
+    async def run(self) -> None:
+        """Ask the server how far it is for as long as somebody waits for it; until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            looks = 0
+            while max(self._ahead.values(), default=0) > self._seen_now():
+                looks += 1
+                if looks % _PATIENCE == 0:
+                    with suppress(Unreachable):
+                        await self._reader.server_position()
+                self._reader.ask()
+                await asyncio.sleep(_LOOK)
+            self._tell()
+
+    async def _wait(self, lsn: Lsn, operator: str | None) -> None:
+        runners = self._runners.values() if operator is None else [self._runners[operator]]
+        moved = asyncio.Event()
+        self._waits.add(moved)
+        try:
+            while not (lsn <= self._seen_now() and self._is_applied(lsn, runners)):
+                if self._has_ended:
+                    raise NotRunning(f"application {self._app.name!r} has ended meanwhile")
+                if lsn > self._seen:
+                    self._ahead[moved] = lsn
+                    self._asked.set()
+                else:
+                    self._ahead.pop(moved, None)
+                moved.clear()
+                await moved.wait()
+            if operator is None:
+                await self.statuses.reach(self._last_before(lsn))
+        finally:
+            self._waits.discard(moved)
+            self._ahead.pop(moved, None)
+
+    def _is_applied(self, lsn: Lsn, runners: Iterable[Runner]) -> bool:
+        last = self._last_before(lsn)
+        return all(runner.done >= last for runner in runners)
+
+    def _last_before(self, lsn: Lsn) -> int:
+        """The last event of the transactions that ended at ``lsn`` or before."""
+        ends = self._ends
+        place = bisect_right(ends, lsn, key=lambda end: end[1])
+        return ends[place - 1][0] if place else self._before
+
+    def _seen_now(self) -> Lsn:
+        """Where all that ended before is in the queue; a lost connection takes nothing back."""
+        self._seen = max(self._seen, self._reader.seen)
+        return self._seen
+
+    def _extend(self, transactions: Iterable[Transaction]) -> None:
+        ends = self._ends
+        done = min((runner.done for runner in self._runners.values()), default=self._before)
+        gone = bisect_right(ends, done, key=lambda end: end[0])
+        if len(ends) > _MOST:
+            gone = max(gone, _MOST // 2)
+        if gone:
+            self._before = max(self._before, ends[gone - 1][0])
+        # another list, as somebody may be reading this one in another thread
+        self._ends = [*ends[gone:], *((one.last_seq, one.end_lsn) for one in transactions)]
+
+    def _tell(self) -> None:
+        for wait in self._waits:
+            wait.set()
+        self.statuses.tell()
