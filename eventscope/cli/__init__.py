@@ -16,6 +16,15 @@ _COMMANDS: Final = {
     "doctor": "Find out what keeps an application from running, and what mends it.",
     "setup": "Make publication and slot ahead of the first run.",
     "teardown": "Drop publication and slot.",
+    "status": "Show how far an application's operators are, and what ails them.",
+    "pause": "Hold an operator after the event it is at.",
+    "resume": "Let a paused operator go on.",
+    "retry": "Try an operator's failed event again at once.",
+    "skip": "Pass over the event that an operator fails at.",
+    "dead-letters": "See, retry and discard what operators gave up.",
+    "replay": "Give an operator events once more.",
+    "backfill": "Recompute the whole table of a query operator.",
+    "forget": "Drop what is kept of an operator that the application no longer has.",
 }
 
 
@@ -30,7 +39,7 @@ class LazyCommands(click.Group):
         """Import the command's module, which is named after it."""
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"eventscope.cli.{cmd_name}").command
+        command = importlib.import_module(f"eventscope.cli.{cmd_name.replace('-', '_')}").command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

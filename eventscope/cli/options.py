@@ -14,11 +14,10 @@ from eventscope.settings import CONFIG_VARIABLE, Settings, SettingsError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _URL = click.option("--url", help="Where the database is: a libpq URL or connection string.")
-_READING = (
-    click.option("--slot-name", help="The replication slot to read."),
-    click.option("--publication", help="The publication to read."),
-    click.option("--queue-path", type=click.Path(path_type=Path), help="The queue file."),
-)
+_SLOT = click.option("--slot-name", help="The replication slot to read.")
+_PUBLICATION = click.option("--publication", help="The publication to read.")
+_QUEUE = click.option("--queue-path", type=click.Path(path_type=Path), help="The queue file.")
+_APP = click.option("--app", metavar="APP", help="The application, which names the queue file.")
 _OTHERS = (
     click.option("--config", type=click.Path(path_type=Path, exists=True), help="A settings file."),
     click.option(
@@ -29,12 +28,22 @@ _OTHERS = (
 
 def settings_options(function: Function) -> Function:
     """Add the options from which ``settings`` reads."""
-    return _with(function, _URL, *_READING, *_OTHERS)
+    return _with(function, _URL, _SLOT, _PUBLICATION, _QUEUE, *_OTHERS)
 
 
 def connection_options(function: Function) -> Function:
     """Add those of them that tell where the database is."""
     return _with(function, _URL, *_OTHERS)
+
+
+def queue_options(function: Function) -> Function:
+    """Add those of them that tell where the queue file is."""
+    return _with(function, _SLOT, _QUEUE, *_OTHERS)
+
+
+def control_options(function: Function) -> Function:
+    """The same and ``--app``, for commands about one operator."""
+    return _with(function, _APP, _SLOT, _QUEUE, *_OTHERS)
 
 
 def _with(function: Function, *options: Callable[[Function], Function]) -> Function:
@@ -74,6 +83,8 @@ log_format_option = click.option(
     show_default=True,
     help="How a headless run logs.",
 )
+operator_argument = click.argument("operator", metavar="OPERATOR")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print the SQL that would be run, and change nothing."
 )

@@ -36,8 +36,8 @@ def command(
     APP is module:attribute, path/to/file.py[:attribute] or a package; the attribute is app by
     default.
 
-    Exit codes: 0 fine, 1 an operator halted, 2 usage or settings, 3 the database or the queue
-    cannot be used, 4 timeout, 130 interrupted.
+    Exit codes: 0 fine, 1 an operator halted or dead letters exist, 2 usage or settings, 3 the
+    database or the queue cannot be used, 4 timeout, 130 interrupted.
     """
     settings = shared.settings(**given)
     scope = application.load(app)

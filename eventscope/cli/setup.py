@@ -9,6 +9,7 @@ import click
 
 from eventscope.cli import application
 from eventscope.cli import options as shared
+from eventscope.cli.dialogue import say
 
 
 @click.command("setup")
@@ -36,7 +37,7 @@ def command(app: str, dry_run: bool, **given: Any) -> int:
     application.require_tables(scope)
     plan = asyncio.run(plan_setup(scope, settings))
     for drawback in plan.drawbacks:
-        steps.say(drawback.line)
+        say(drawback.line)
     if dry_run:
         steps.print_statements(plan.steps)
     else:

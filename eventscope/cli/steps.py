@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import click
 
 from eventscope.app import EventScope
+from eventscope.cli.dialogue import require_person, say
 from eventscope.inspection.text import safe_text
 from eventscope.replication import installation
 from eventscope.replication.provision import Step
@@ -29,8 +30,7 @@ def print_statements(steps: Iterable[Step]) -> None:
 
 def confirm(question: str, steps: Iterable[Step]) -> None:
     """Have a person confirm statements; raises click.Abort if that does not happen."""
-    if not sys.stdin.isatty():
-        raise click.UsageError("nobody is there to confirm it: give --yes")
+    require_person()
     for step in steps:
         if step.sql:
             click.echo(safe_text(step.sql, _LONGEST))
@@ -48,8 +48,3 @@ def carry_out(app: EventScope, settings: Settings, steps: Iterable[Step]) -> Non
             on_wait=lambda whom: say(f"waiting for {whom}"),
         )
     )
-
-
-def say(text: str) -> None:
-    """Say something beside the output, on stderr."""
-    print(f"eventscope: {safe_text(text)}", file=sys.stderr, flush=True)

@@ -9,11 +9,12 @@ import click
 
 from eventscope.cli import application
 from eventscope.cli import options as shared
+from eventscope.cli.dialogue import say
 
 
 @click.command("teardown")
 @click.argument("app", metavar="APP")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@shared.yes_option
 @click.option("--force", is_flag=True, help="Drop a publication that has other tables, too.")
 @shared.dry_run_option
 @shared.settings_options
@@ -39,5 +40,5 @@ def command(app: str, yes: bool, force: bool, dry_run: bool, **given: Any) -> in
     steps.carry_out(scope, settings, plan)
     path = settings.queue_file(scope.name)
     if path.exists():
-        steps.say(f"queue file {path} stays; move it away before the next run")
+        say(f"queue file {path} stays; move it away before the next run")
     return 0

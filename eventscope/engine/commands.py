@@ -29,6 +29,8 @@ class Skip(msgspec.Struct, frozen=True, tag=True):
     """Pass over the event that the operator fails at."""
 
     operator: str
+    event: str | None = None
+    """The id of the event that is meant: another one is not passed over."""
 
 
 class Replay(msgspec.Struct, frozen=True, tag=True):
@@ -89,6 +91,10 @@ Command = (
     | DiscardLetters
     | Forget
 )
+
+
+class Report(msgspec.Struct, frozen=True, tag=True):
+    """Tell how everything is; changes nothing, and so is no command."""
 
 
 class CommandRefused(EventScopeError):

@@ -27,6 +27,7 @@ from eventscope.engine.commands import (
     Skip,
     StartBackfill,
 )
+from eventscope.event import EventId
 from eventscope.operators.runner import Runner
 from eventscope.queue.base import Queue
 from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord
@@ -75,7 +76,7 @@ class Controls:
             case Retry():
                 return await self._retry(record)
             case Skip():
-                return await self._skip(record)
+                return await self._skip(record, command.event)
             case Replay():
                 return await self._replay(record, command)
             case StartBackfill():
@@ -107,20 +108,26 @@ class Controls:
             if runner.state not in ("backing-off", "halted", "waiting"):
                 raise CommandRefused(f"nothing to retry: {record.name} is {runner.state}")
             runner.retry()
-        elif record.failed_seq is None:
-            raise CommandRefused(f"nothing to retry: {record.name} has not failed")
         else:
-            await self._change(record, halted=False, attempts=0, next_retry=None)
+            letters = await self._queue.letters(record.name)
+            retrying = [letter for letter in letters if letter.next_retry is not None]
+            if record.failed_seq is None and not retrying:
+                raise CommandRefused(f"nothing to retry: {record.name} has not failed")
+            if record.failed_seq is not None:
+                await self._change(record, halted=False, attempts=0, next_retry=None)
+            await self._try_again(record, retrying)
         return f"{record.name} tries again"
 
-    async def _skip(self, record: OperatorRecord) -> str:
+    async def _skip(self, record: OperatorRecord, meant: str | None) -> str:
         seq = record.failed_seq
         if seq is None:
             raise CommandRefused(f"nothing to skip: {record.name} has not failed at its next event")
-        await self._change(record, skip=seq)
         place = await self._queue.place(seq)
-        event = f"event {place.end_lsn}/{place.index}" if place is not None else "its next event"
-        return f"{record.name} passes over {event}"
+        event = EventId.of(*place) if place is not None else None
+        if meant is not None and meant != event:
+            raise CommandRefused(f"{record.name} fails at event {event} now, not at {meant}")
+        await self._change(record, skip=seq)
+        return f"{record.name} passes over {f'event {event}' if event else 'its next event'}"
 
     async def _replay(self, record: OperatorRecord, command: Replay) -> str:
         first = await moments.first(self._queue, command.start)
@@ -166,17 +173,7 @@ class Controls:
 
     async def _retry_letters(self, record: OperatorRecord, id: int | None) -> str:
         letters = await self._letters(record, id)
-        for letter in letters:
-            await self._queue.put_letter(
-                letter.operator,
-                letter.target,
-                letter.event,
-                attempts=letter.attempts,
-                error=letter.error,
-                traceback=letter.traceback,
-                next_retry=0.0,
-            )
-        await self._reload_letters(record)
+        await self._try_again(record, letters)
         return f"{record.name} tries {_counted(letters)} again"
 
     async def _discard_letters(self, record: OperatorRecord, id: int | None) -> str:
@@ -227,6 +224,19 @@ class Controls:
         if not chosen:
             raise CommandRefused(f"{record.name} has no dead letter {id}")
         return chosen
+
+    async def _try_again(self, record: OperatorRecord, letters: list[DeadLetter]) -> None:
+        for letter in letters:
+            await self._queue.put_letter(
+                letter.operator,
+                letter.target,
+                letter.event,
+                attempts=letter.attempts,
+                error=letter.error,
+                traceback=letter.traceback,
+                next_retry=0.0,
+            )
+        await self._reload_letters(record)
 
     async def _reload_letters(self, record: OperatorRecord) -> None:
         runner = self._runners.get(record.name)

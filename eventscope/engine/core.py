@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -10,6 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
 import structlog
 
 from eventscope.app import EventScope
@@ -28,6 +30,7 @@ from eventscope.engine.snapshot import (
     Snapshot,
     StreamSnapshot,
 )
+from eventscope.engine.status import of_running
 from eventscope.engine.workforce import Workforce
 from eventscope.operators.runner import Runner
 from eventscope.pubsub.adapter import pubsub
@@ -132,7 +135,7 @@ class Engine:
             self._supervise("progress", self._progress.run),
             self._supervise("process status", self._progress.statuses.run),
             self._supervise("loop", watch_loop),
-            self._supervise("mailbox", Mailbox(self._queue, self.command).run),
+            self._supervise("mailbox", Mailbox(self._queue, self.command, self._report).run),
         ]
         self._working = [
             self._supervise(name, partial(workforce.run, name)) for name in workforce.runners
@@ -231,6 +234,10 @@ class Engine:
         done = await self._controls.do(command, by)
         self._orphans = await self._workforce.orphans()
         return done
+
+    async def _report(self) -> str:
+        status = await of_running(self.snapshot(), self._queue, os.getpid())
+        return msgspec.json.encode(status).decode()
 
     def _supervise(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]]

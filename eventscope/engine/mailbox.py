@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from eventscope.engine.commands import Command, CommandRefused
+from eventscope.engine.commands import Command, CommandRefused, Report
 from eventscope.errors import EventScopeError
 from eventscope.queue.base import Queue
 from eventscope.queue.records import Request
@@ -22,12 +22,15 @@ _INTERVAL: Final = 0.1
 Do = Callable[[Command, str], Awaitable[str]]
 """Does a command for somebody; returns what was done."""
 
-_decode = msgspec.json.Decoder(Command).decode
+Tell = Callable[[], Awaitable[str]]
+"""Tells how everything is, in JSON."""
+
+_decode = msgspec.json.Decoder(Command | Report).decode
 
 
-def encode(command: Command) -> str:
-    """Write a command as a request says it."""
-    return msgspec.json.encode(command).decode()
+def encode(asked: Command | Report) -> str:
+    """Write what is asked as a request says it."""
+    return msgspec.json.encode(asked).decode()
 
 
 class Mailbox:
@@ -35,12 +38,14 @@ class Mailbox:
 
     Args:
         queue: where the requests are.
-        do: does them.
+        do: does commands.
+        tell: answers who asks for a report.
     """
 
-    def __init__(self, queue: Queue, do: Do) -> None:
+    def __init__(self, queue: Queue, do: Do, tell: Tell) -> None:
         self._queue = queue
         self._do = do
+        self._tell = tell
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -52,7 +57,11 @@ class Mailbox:
     async def _serve(self, request: Request) -> None:
         refused = True
         try:
-            answer = await self._do(_decode(request.command), request.asked_by)
+            asked = _decode(request.command)
+            if isinstance(asked, Report):
+                answer = await self._tell()
+            else:
+                answer = await self._do(asked, request.asked_by)
             refused = False
         except CommandRefused as refusal:
             answer = str(refusal)

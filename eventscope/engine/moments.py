@@ -37,6 +37,16 @@ def parse(text: str) -> Moment:
         ) from None
 
 
+def written(text: str) -> str:
+    """Write a point so that it means the same in every process, whatever its time zone.
+
+    Raises:
+        CommandRefused: it is none.
+    """
+    moment = parse(text)
+    return moment.isoformat() if isinstance(moment, datetime) else text
+
+
 async def first(queue: Queue, text: str) -> int:
     """The first event from a point on, by its number in the queue.
 

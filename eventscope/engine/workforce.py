@@ -74,6 +74,9 @@ class Workforce:
             runner = Runner(operator, self._queue, backoff, reports, letters)
             effect, backfilling = self._effect(operator, runner, reports)
             record = await self._record(operator)
+            if backfilling is None and await self._queue.backfill(operator.name) is not None:
+                _log.warning("a handler has no target to fill", operator=operator.name)
+                await self._queue.drop_backfill(operator.name)
             await runner.start(record, effect, backfilling)
             self.runners[operator.name] = runner
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from eventscope.declaration import Operator
+from eventscope.operators.interest import Interest
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 
@@ -44,7 +45,7 @@ class Reading:
     """
 
     def __init__(self, operator: Operator, queue: Queue) -> None:
-        self._operator = operator
+        self._interest = Interest(operator)
         self._queue = queue
         self._limit = _FIRST
         self._most = max(_MOST_AS_ARRAY if operator.batch is True else _MOST, operator.batch or 0)
@@ -85,12 +86,8 @@ class Reading:
         return _Read(events, events[-1].seq if is_full else max(wanted.after, end))
 
     def _followed(self) -> Collection[int]:
-        entities = self._operator.entities
-        return [
-            version
-            for version, relation in self._queue.relations.items()
-            if any(name in entities for name in relation.names)
-        ]
+        known, interest = self._queue.relations, self._interest
+        return [version for version in known if interest.follows(known[version])]
 
     def _paced(self, read: Sequence[QueuedEvent]) -> int:
         """How many events to read next: twice as many, if such will fit."""

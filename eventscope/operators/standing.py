@@ -9,14 +9,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from eventscope.declaration import Operator
+from eventscope.operators.interest import Interest
 from eventscope.operators.offsets import START
 from eventscope.operators.reading import Reading
 from eventscope.queue.base import Queue
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import OperatorRecord
 from eventscope.replication.assembly import Counts
-from eventscope.replication.pgoutput import EVENT_TYPE_OF
-from eventscope.replication.relations import Relation
 
 _SAVE_INTERVAL: Final = 0.02
 """Seconds of work after which the position is made durable: what a crash may bring again."""
@@ -51,7 +50,7 @@ class Standing:
         """Events applied since the start."""
         self._operator = operator
         self._queue = queue
-        self._kinds = {kind for kind, type in EVENT_TYPE_OF.items() if type in operator.events}
+        self._interest = Interest(operator)
         self._reading = Reading(operator, queue)
         self._ahead: Place | None = None
         """Where the ledger stands, if that is beyond all that the queue has ever held."""
@@ -128,7 +127,7 @@ class Standing:
         """The next events for the operator, and how far the queue holds no others for it."""
         end = self.record.replay_to
         events, read_to = await self._reading.read(self.position, end)
-        events = [queued for queued in events if queued.message[0] in self._kinds]
+        events = [queued for queued in events if self._interest.wants(queued)]
         if self._ahead is not None and end is None:
             events = self._not_had(events, self._ahead)
         return events, read_to
@@ -194,12 +193,4 @@ class Standing:
         return events[len(had) :]
 
     def _wanted(self, counts: Counts) -> int:
-        relations: Mapping[int, Relation] = self._queue.relations
-        return sum(
-            count
-            for (version, kind), count in counts.items()
-            if kind in self._kinds and self._follows(relations[version])
-        )
-
-    def _follows(self, relation: Relation) -> bool:
-        return any(name in self._operator.entities for name in relation.names)
+        return self._interest.counted(counts, self._queue.relations)

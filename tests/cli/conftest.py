@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 Result = subprocess.CompletedProcess[str]
@@ -44,3 +45,13 @@ def write_app(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def shop(database: str, tmp_path: Path, invoke: Invoke) -> Any:
+    """An application whose operators fail as the test wants."""
+    from tests.cli.shop import TABLES, Shop
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(TABLES)
+    return Shop(database, tmp_path, invoke)

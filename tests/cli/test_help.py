@@ -32,6 +32,18 @@ def test_the_help_imports_nothing_heavy(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+@pytest.mark.parametrize(
+    "command", ["status", "pause", "skip", "dead-letters", "replay", "backfill", "forget"]
+)
+def test_the_help_of_a_command_imports_neither_drivers_nor_tables(command: str) -> None:
+    code = (
+        "import sys; from eventscope.cli import cli\n"
+        f"try: cli([{command!r}, '--help'])\n"
+        "finally: assert not {'psycopg', 'aiosqlite', 'textual', 'rich'} & sys.modules.keys()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 def test_a_headless_engine_imports_no_textual() -> None:
     code = (
         "import sys, eventscope.cli.run, eventscope.cli.demo, eventscope.engine\n"

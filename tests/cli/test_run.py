@@ -66,6 +66,23 @@ def test_an_operator_that_halts_is_exit_code_1(
     assert any(line["event"] == "operator is out of retries" for line in lines)
 
 
+def test_an_id_that_is_given_up_is_exit_code_1(
+    invoke: Invoke, write_app: WriteApp, database: str
+) -> None:
+    prepare(database)
+    write_app("posts", COUNT.replace("count(*)", "1 / (count(*) - 10)"))
+    run = ("run", "blog", "--url", database, "--until", "caught-up", "--timeout", "60")
+    quick = ("--set", "operator_queue_min_restart_time=1")
+    assert invoke(*run).returncode == 0
+    write(database, rows=29)  # of kind 1 and 2 there are 10
+    result = invoke(*run, *quick)
+    assert result.returncode == 1
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert summary["dead"] == {"counts": 2}
+    assert summary["state"] == {"counts": "idle"}
+    assert invoke(*run).returncode == 1, "they still wait for a person"
+
+
 def test_what_never_settles_is_exit_code_4_and_named(
     invoke: Invoke, write_app: WriteApp, database: str
 ) -> None:

@@ -1,0 +1,96 @@
+"""Having a command done: by the process that runs the operators, or else on what it left."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import socket
+from typing import Final
+
+from eventscope.cli.dialogue import say
+from eventscope.cli.log import log_to_file
+from eventscope.cli.queue_file import QueueFile
+from eventscope.engine import mailbox
+from eventscope.engine.commands import Command, CommandRefused, Report
+from eventscope.engine.controls import Controls
+from eventscope.inspection.text import safe_text
+from eventscope.queue import outside
+from eventscope.queue.base import QueueError
+from eventscope.queue.file_lock import holder
+from eventscope.queue.sqlite import SqliteQueue
+
+_PATIENCE: Final = 30.0
+"""Seconds that a process has to answer."""
+_TRIES: Final = 5
+
+
+def carry_out(file: QueueFile, command: Command) -> int:
+    """Have a command done, and print what was done; returns the exit code.
+
+    Raises:
+        CommandRefused: it is not possible now.
+        QueueError: the queue cannot be used, or nobody has answered.
+    """
+    print(safe_text(asyncio.run(done(file, command))))
+    return 0
+
+
+async def done(file: QueueFile, command: Command) -> str:
+    """Have a command done; returns what was done, in one line. Raises as ``carry_out`` does."""
+    for _ in range(_TRIES):
+        if not holder(file.path):
+            try:
+                return await _done_here(file, command)
+            except QueueError:
+                if not holder(file.path):  # else a process has come between
+                    raise
+        try:
+            return await ask(file, command)
+        except outside.NoAnswer:
+            raise
+        except QueueError:
+            if holder(file.path):  # else it has ended; what is asked twice is done once
+                raise
+    raise QueueError(f"queue file {file.path} is opened and left all the time; try again")
+
+
+async def ask(file: QueueFile, asked: Command | Report) -> str:
+    """Ask the process that has the queue file open; returns its answer.
+
+    Raises:
+        CommandRefused: with its answer.
+        QueueError: there is no such process, or it has not answered.
+    """
+    request = await outside.ask(
+        file.path, mailbox.encode(asked), asked_by=person(), timeout=_PATIENCE
+    )
+    answer = request.answer or ""
+    if request.refused:
+        raise CommandRefused(answer)
+    return answer
+
+
+def person() -> str:
+    """Who asks, for the log: the user's name and the host's."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+async def _done_here(file: QueueFile, command: Command) -> str:
+    settings = file.settings
+    log_to_file(file.path.with_suffix(".log"))
+    queue = await SqliteQueue.open(
+        file.path,
+        retention_events=settings.retention_events,
+        retention_bytes=settings.retention_bytes,
+    )
+    try:
+        answer = await Controls(queue, {}, None).do(command, person())
+    finally:
+        await queue.close()
+    say("nothing runs now: this holds from the next start on")
+    return answer

@@ -1,0 +1,25 @@
+"""``eventscope retry OPERATOR``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from eventscope.cli import options as shared
+
+
+@click.command("retry")
+@shared.operator_argument
+@shared.control_options
+def command(operator: str, app: str | None, **given: Any) -> int:
+    """Try the event that OPERATOR fails at again at once; one that halted goes on so.
+
+    What it gave up is in the dead letters: see eventscope dead-letters.
+
+    Exit codes: 0 fine, 2 refused, usage or settings, 3 the queue cannot be used, 4 no answer.
+    """
+    from eventscope.cli import control, queue_file
+    from eventscope.engine.commands import Retry
+
+    return control.carry_out(queue_file.find(shared.settings(**given), app), Retry(operator))

@@ -1,0 +1,182 @@
+"""Pause, resume, retry, skip and forget: asked of a running process, and noted without one."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+
+import pytest
+
+from tests.cli.conftest import Result
+from tests.cli.shop import Shop
+
+HERE = f"{getpass.getuser()}@{socket.gethostname()}"
+STOPPED = "nothing runs now: this holds from the next start on"
+
+
+def assert_done(result: Result, text: str, *, running: bool) -> None:
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{text}\n"
+    assert result.stderr == ("" if running else f"eventscope: {STOPPED}\n")
+
+
+def assert_refused(result: Result, text: str) -> None:
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"eventscope: {text}\n"
+
+
+async def test_a_pause_holds_an_operator_across_restarts_until_it_is_resumed(shop: Shop) -> None:
+    async with shop.running() as program:
+        assert_done(await shop.ask("pause", "good"), "good is paused", running=True)
+        line = await program.logged("good is paused")
+        assert (line["operator"], line["by"]) == ("good", HERE)
+        again = await shop.ask("pause", "good")
+        assert_done(again, "good is paused already", running=True)
+        await shop.stop(program)
+    async with shop.running():
+        await shop.notes(1)
+        await shop.until_halted()  # the others have seen the note
+        await shop.until_seen_by_none()
+        assert_done(await shop.ask("resume", "good"), "good goes on", running=True)
+        await shop.until_seen(1)
+        assert_done(await shop.ask("resume", "good"), "good is not paused", running=True)
+
+
+async def test_without_a_process_a_pause_holds_from_the_next_start_on(shop: Shop) -> None:
+    async with shop.running() as program:
+        await shop.stop(program)
+    assert_done(await shop.ask("pause", "good"), "good is paused", running=False)
+    assert_done(await shop.ask("pause", "good"), "good is paused already", running=False)
+    log = shop.queue.with_suffix(".log").read_text()
+    assert "good is paused" in log
+    assert f"by={HERE}" in log
+    await shop.notes(1)
+    async with shop.running() as program:
+        await shop.until_halted()
+        await shop.until_seen_by_none()
+        await shop.stop(program)
+    assert_done(await shop.ask("resume", "good"), "good goes on", running=False)
+    async with shop.running():
+        await shop.until_seen(1)
+
+
+async def test_a_retry_lets_a_halted_operator_go_on(shop: Shop) -> None:
+    async with shop.running():
+        assert_refused(await shop.ask("retry", "bad"), "nothing to retry: bad is idle")
+        await shop.notes(1)
+        await shop.until_halted()
+        (shop.folder / "mended").touch()
+        assert_done(await shop.ask("retry", "bad"), "bad tries again", running=True)
+        await shop.until_well()
+
+
+async def test_without_a_process_a_retry_is_made_at_the_next_start(shop: Shop) -> None:
+    async with shop.running() as program:
+        await shop.notes(1)
+        await shop.until_halted()
+        assert await shop.stop(program) == 1
+    assert_refused(await shop.ask("retry", "good"), "nothing to retry: good has not failed")
+    assert_done(await shop.ask("retry", "bad"), "bad tries again", running=False)
+    (shop.folder / "mended").touch()
+    async with shop.running():
+        await shop.until_well()
+
+
+async def test_a_retry_hurries_ids_that_are_tried_again_by_themselves(shop: Shop) -> None:
+    with (shop.folder / "eventscope.toml").open("a") as file:
+        file.write("operator_queue_max_restart_time = 10_000_000\n")
+    settings = shop.folder / "eventscope.toml"
+    settings.write_text(
+        settings.read_text().replace("min_restart_time = 1\n", "min_restart_time = 9_000_000\n")
+    )
+    await shop.sql("update limits set n = 0")
+    async with shop.running():
+        await shop.notes(1)
+        await shop.until_retrying("copies")
+        await shop.sql("update limits set n = 1")
+        assert_done(await shop.ask("retry", "copies"), "copies tries again", running=True)
+        await shop.until_rows("select id, n from copies", [(1, 1)])
+
+
+@pytest.mark.parametrize("runs", [True, False])
+async def test_a_skip_passes_over_the_event_that_fails(shop: Shop, runs: bool) -> None:
+    async with shop.running() as program:
+        await shop.notes(1)
+        await shop.until_halted()
+        if not runs:
+            await shop.stop(program)
+        unconfirmed = await shop.ask("skip", "bad")
+        assert unconfirmed.returncode == 2
+        assert "nobody is there to confirm it: give --yes" in unconfirmed.stderr
+        skipped = await shop.ask("skip", "bad", "--yes")
+        assert skipped.returncode == 0, skipped.stderr
+        assert skipped.stdout.startswith("bad passes over event 0/")
+        if runs:
+            await shop.until_well()
+    if not runs:
+        async with shop.running():
+            await shop.until_well()
+
+
+async def test_a_skip_of_what_does_not_fail_is_refused(shop: Shop) -> None:
+    refusal = "nothing to skip: good has not failed at its next event"
+    async with shop.running() as program:
+        assert_refused(await shop.ask("skip", "good", "--yes"), refusal)
+        await shop.stop(program)
+    assert_refused(await shop.ask("skip", "good", "--yes"), refusal)
+
+
+async def test_an_operator_that_is_not_there_is_named_with_those_that_are(shop: Shop) -> None:
+    refusal = "there is no operator who; there are bad, copies, giving up, good"
+    commands = [
+        ("pause", "who"),
+        ("resume", "who"),
+        ("retry", "who"),
+        ("skip", "who", "--yes"),
+        ("forget", "who"),
+        ("backfill", "who"),
+        ("replay", "who", "--from", "0/1"),
+        ("dead-letters", "list", "who"),
+        ("dead-letters", "discard", "--all", "who", "--yes"),
+    ]
+    async with shop.running() as program:
+        for command in commands:
+            assert_refused(await shop.ask(*command), refusal)
+        await shop.stop(program)
+    for command in commands[:2]:
+        assert_refused(await shop.ask(*command), refusal)
+
+
+async def test_an_orphan_is_forgotten_by_the_process_alone(shop: Shop) -> None:
+    async with shop.running() as program:
+        declared = "good is declared by the application: it is no orphan"
+        assert_refused(await shop.ask("forget", "good"), declared)
+        await shop.stop(program)
+    source = shop.folder / "shop.py"
+    source.write_text(source.read_text().replace("async def good", "async def better"))
+    offline = "good is noted in the database, too: ask again while eventscope runs"
+    assert_refused(await shop.ask("forget", "good"), offline)
+    async with shop.running():
+        assert "orphans: good" in (await shop.ask("status")).stdout
+        assert_done(await shop.ask("forget", "good"), "good is forgotten", running=True)
+        assert "orphans" not in (await shop.ask("status")).stdout
+
+
+@pytest.mark.parametrize("name", ["-x", "an operator", "ünï", "a'b\"c", "--help"])
+async def test_an_operator_may_have_an_odd_name(shop: Shop, name: str) -> None:
+    source = shop.folder / "shop.py"
+    source.write_text(
+        source.read_text().replace(
+            '(entities=["notes"])\nasync def good',
+            f'(entities=["notes"], name={name!r})\nasync def good',
+        )
+    )
+    async with shop.running():
+        assert_done(await shop.ask("pause", "--", name), f"{name} is paused", running=True)
+
+
+async def test_a_name_cannot_drive_the_terminal(shop: Shop) -> None:
+    async with shop.running():
+        result = await shop.ask("pause", "\x1b[31mred")
+    assert result.returncode == 2
+    assert "there is no operator ␛[31mred" in result.stderr

@@ -1,0 +1,93 @@
+"""``eventscope status``: of a running process, or of what it left."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from eventscope.event import EventId
+from tests.cli.conftest import Result
+from tests.cli.shop import Shop
+
+
+def by_name(result: Result) -> dict[str, Any]:
+    return {operator["name"]: operator for operator in json.loads(result.stdout)["operators"]}
+
+
+async def test_of_a_running_process_it_tells_all_that_is_known(shop: Shop) -> None:
+    async with shop.running() as program:
+        await shop.ask("pause", "good")
+        await shop.notes(1, 2)
+        await shop.until_halted()
+        await shop.until_dead("giving up", 2)
+        result = await shop.ask("status", "--json")
+        assert result.returncode == 1, "something waits for a person"
+        status = json.loads(result.stdout)
+        assert status["process"] == program.pid
+        assert status["app"] == "shop"
+        stream = status["stream"]
+        assert (stream["state"], stream["slot"]) == ("streaming", "shop")
+        assert stream["lag_bytes"] >= 0
+        assert status["orphans"] == []
+
+        operators = by_name(result)
+        good, bad, copies = operators["good"], operators["bad"], operators["copies"]
+        assert (good["state"], good["depth"]) == ("paused", 2)
+        assert good["paused"].startswith("by ")
+        assert (bad["state"], bad["halted"], bad["attempts"]) == ("halted", True, 2)
+        assert bad["error"].endswith("\x1b[31mno")
+        assert bad["depth"] == 2
+        assert EventId(bad["failed_at"]).ordinal == 0
+        assert operators["giving up"]["dead"] == 2
+        assert (copies["kind"], copies["state"], copies["depth"]) == ("query", "idle", 0)
+        assert EventId(copies["position"]).end_lsn > EventId(bad["failed_at"]).end_lsn
+
+        table = await shop.ask("status")
+        assert "␛[31mno" in table.stdout
+        assert "\x1b" not in table.stdout
+        assert f"process {program.pid}" in table.stdout
+        assert any("× halted" in line and "bad" in line for line in table.stdout.splitlines())
+
+
+async def test_without_a_process_it_tells_what_the_queue_holds(shop: Shop) -> None:
+    async with shop.running() as program:
+        await shop.notes(1, 2)
+        await shop.until_halted()
+        await shop.until_dead("giving up", 2)
+        await shop.stop(program)
+    result = await shop.ask("status", "--json")
+    assert result.returncode == 1
+    status, operators = json.loads(result.stdout), by_name(result)
+    assert status["process"] is None
+    assert status["stream"]["state"] == "stopped"
+    assert status["stream"]["slot"] == "shop"
+    assert status["orphans"] is None
+    assert {operator["state"] for operator in operators.values()} == {"stopped"}
+    assert {operator["depth"] for operator in operators.values()} == {None}
+    assert operators["bad"]["halted"]
+    assert operators["giving up"]["dead"] == 2
+    assert "stopped" in (await shop.ask("status")).stdout
+
+
+async def test_with_the_application_it_tells_what_waits_and_who_is_an_orphan(shop: Shop) -> None:
+    async with shop.running() as program:
+        await shop.notes(1, 2, 3)
+        await shop.until_halted()
+        await shop.until_dead("giving up", 3)
+        await shop.stop(program)
+    source = shop.folder / "shop.py"
+    source.write_text(source.read_text().replace("async def good", "async def better"))
+    result = await shop.ask("status", "shop.py", "--json")
+    assert json.loads(result.stdout)["orphans"] == ["good"]
+    depths = {name: operator["depth"] for name, operator in by_name(result).items()}
+    assert depths == {"bad": 3, "copies": 0, "giving up": 0}
+
+
+async def test_where_all_is_well_it_exits_with_0(shop: Shop) -> None:
+    (shop.folder / "mended").touch()
+    async with shop.running() as program:
+        await shop.notes(1)
+        await shop.until_well()
+        assert (await shop.ask("status")).returncode == 0
+        await shop.stop(program)
+    assert (await shop.ask("status")).returncode == 0
