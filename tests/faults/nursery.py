@@ -121,7 +121,7 @@ def _live(order: Order) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         declare(app, directory / "witness")
-        core._PRUNE_INTERVAL = 0.02  # type: ignore[misc]
+        core._PRUNE_INTERVAL = 0.05  # type: ignore[misc]
         retention._CHUNK = 5  # type: ignore[misc]
         failpoints.arm(order.failpoint)
         os._exit(asyncio.run(_run(order)))
