@@ -21,6 +21,7 @@ WRITERS = 3
 ROUNDS = 3
 TRANSACTIONS = 40
 
+
 async def write(url: str, random: Random) -> None:
     """Transactions of one writer; one that loses against another writer is given up."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
