@@ -25,7 +25,7 @@ from eventscope.demo.activity import Activity
 from eventscope.demo.embedded import EmbeddedServer
 from eventscope.event import EventId
 from operators_example import DERIVED
-from tests.faults.every_kind import FOLLOWED, JOURNAL, TABLES
+from tests.faults.every_kind import FOLLOWED, JOURNALS, TABLES
 from tests.faults.nursery import End, Nursery, Order
 from tests.faults.reference import changes, create_reference
 from tests.operators.oracle import differing
@@ -73,7 +73,7 @@ class Chain:
     async def begin(self) -> None:
         """Let everything be made, before anything is to be seen."""
         connection = await self.connection()
-        for statement in (JOURNAL, *(table.ddl for table in TABLES[len(DERIVED) :])):
+        for statement in (JOURNALS, *(table.ddl for table in TABLES[len(DERIVED) :])):
             await connection.execute(statement)  # type: ignore[call-overload]
         await self.catch_up()
         await create_reference(connection, self._reference)
@@ -156,6 +156,8 @@ class Chain:
         assert [(xid, kind.upper(), entity) for _, xid, kind, entity in journal] == await changes(
             connection, self._reference, FOLLOWED
         )
+        cursor = await connection.execute("SELECT event FROM lists ORDER BY n")
+        assert [id for (id,) in await cursor.fetchall()] == [id for id, *_ in journal]
         witness = (self._directory / "witness").read_text().split()
         assert list(dict.fromkeys(witness)) == [id for id, *_ in journal]
 
