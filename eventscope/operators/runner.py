@@ -209,6 +209,9 @@ class Runner:
             if last is not None and standing.record.rewind_to is None and read_to >= last:
                 end = partial(replay.end, standing, self._effect)
                 await self.attempts.make(end, self.attempts.retreat)
+            elif not events and standing.depth and read_to >= self._queue.last_seq:
+                # history was given up that had been counted, for a replay
+                await standing.stand(read_to)
         if not (passed and standing.depth):
             await self.save()
 

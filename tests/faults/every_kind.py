@@ -1,4 +1,4 @@
-"""Operators of the kinds that the examples have none of, and journals that no event is missing in."""
+"""Operators of the kinds that the examples lack, and journals in which no event may be missing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from operators_example import DERIVED, DerivedTable
 FOLLOWED: Final = ("users", "user_profiles", "posts", "comments", "ratings")
 """The tables whose events the journals hold."""
 
-JOURNAL: Final = """
-create table journal (n bigserial, event text, xid bigint, type text, entity text)
+JOURNALS: Final = """
+create table journal (n bigserial, event text, xid bigint, type text, entity text);
+create table lists (n bigserial, event text);
 """
 
 TABLES: Final = (
@@ -79,6 +80,11 @@ def declare(app: EventScope, witness: Path) -> None:
             "insert into journal (event, xid, type, entity) values (%s, %s, %s, %s)",
             [event.id, event.xid, event.type, event.name],
         )
+
+    @app.operator(entities=FOLLOWED, batch=10)
+    async def lists(events: list[Event], tx: psycopg.AsyncConnection[Any]) -> None:
+        ids = [event.id for event in events]
+        await tx.execute("insert into lists (event) select unnest(%s::text[])", [ids])
 
     @app.operator(entities=FOLLOWED, name="witness")
     async def testify(event: Event) -> None:

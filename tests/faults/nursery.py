@@ -14,7 +14,7 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -26,7 +26,7 @@ from eventscope.settings import ENV_PREFIX, Settings
 from operators_example import app
 from tests.faults.every_kind import declare
 
-PATIENCE = 40.0
+PATIENCE: Final = 60.0
 """Seconds that a child may take that is not to be killed by the clock."""
 
 
@@ -121,8 +121,8 @@ def _live(order: Order) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         declare(app, directory / "witness")
-        core._PRUNE_INTERVAL = 0.02  # type: ignore[misc]
-        retention._CHUNK = 5  # type: ignore[misc]
+        core._PRUNE_INTERVAL = 0.05
+        retention._CHUNK = 5
         failpoints.arm(order.failpoint)
         os._exit(asyncio.run(_run(order)))
     except BaseException:

@@ -15,6 +15,7 @@ from eventscope import Event, EventScope
 from eventscope.engine import Engine
 from eventscope.engine.commands import CommandRefused, Pause, Replay, Resume
 from eventscope.event import EventId
+from eventscope.queue.base import QueueError
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
@@ -266,3 +267,33 @@ async def event_ids(connection: Connection) -> list[str]:
     """The ids of the events of notes 1, 2 ... as they were first seen."""
     rows = await connection.execute("SELECT min(event) FROM seen GROUP BY id ORDER BY id")
     return [event for [event] in await rows.fetchall()]
+
+
+async def test_history_that_is_given_up_after_it_was_counted_keeps_nobody_busy(
+    notes: Write, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = EventScope("replay")
+    journal = Journal(app)
+    async with Engine(app, settings) as engine:
+        await notes(1, 2, 3)
+        await engine.settle(60)
+        await engine.command(Pause("journal"))
+        await notes(4, 5)
+        await until(lambda: operator(engine, "journal").depth == 2)
+        queue, reads = engine._queue, []
+        read = queue.read
+
+        async def counted(*arguments: Any, **more: Any) -> Any:
+            reads.append(arguments)
+            if len(reads) > 100:
+                raise QueueError("read again and again")
+            return await read(*arguments, **more)
+
+        monkeypatch.setattr(queue, "read", counted)
+        await queue._log.execute(("DELETE FROM event WHERE seq >= 4", ()))
+        await engine.command(Resume("journal"))
+        await engine.settle(60)
+        assert operator(engine, "journal").depth == 0
+        await notes(6)
+        await engine.settle(60)
+    assert journal.ids == [1, 2, 3, 6]
