@@ -92,7 +92,7 @@ async def never_ever_ends() -> None:
     while True:
         try:
             await asyncio.Event().wait()
-        except BaseException:  # noqa: S112 - the worst that there is
+        except BaseException:
             continue
 
 
