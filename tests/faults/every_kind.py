@@ -1,4 +1,4 @@
-"""Operators of the kinds that the examples have none of, and journals that no event is missing in."""
+"""Operators of kinds that the examples lack, and journals that no event is missing in."""
 
 from __future__ import annotations
 

@@ -82,7 +82,6 @@ async def test_a_cascade_of_three_query_operators_comes_to_its_end(
         assert await rows.fetchall() == []
 
 
-
 async def hops(engine: Engine) -> list[int]:
     """The hops of everything that is queued."""
     queue = engine._queue
