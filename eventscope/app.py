@@ -196,14 +196,17 @@ class EventScope:
                 were given to ``pg_logical_emit_message``.
             events: the event types to follow; by default all that can happen to a table.
             name: the operator's name; by default the function's.
-            timeout: seconds that one call may take.
+            timeout: seconds that one call may take. One that is awaited is cancelled then; one in
+                a thread cannot be, and goes on unheard.
             on_failure: what becomes of an event that fails after all retries: the operator halts
                 there, as order matters, or the event becomes a dead letter and it goes on.
             alias: the operator's former name, whose position it takes over.
-            concurrency: events that may be under way at once; those of one key stay in order.
+            concurrency: events that may be under way at once; those of one key stay in order. An
+                event that concerns more than one key (TRUNCATE, a change of the key) comes alone.
             key: what tells keys apart, a column or a function of the event; by default the row's
                 own key.
-            batch: call the function with a list of up to so many events instead.
+            batch: call the function with a list of up to so many events instead. The events of a
+                list that fails come in lists of one.
 
         Raises:
             DeclarationError: naming what is wrong.

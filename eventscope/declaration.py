@@ -52,7 +52,7 @@ class QueryOperator:
 
 @dataclass(frozen=True, slots=True)
 class HandlerOperator:
-    """A Python function that is called with one event at a time, in order."""
+    """A Python function that is called with events, in order."""
 
     name: str
     function: Callable[..., Any]
@@ -106,6 +106,10 @@ def check_pace(operator: HandlerOperator) -> None:
     for what, given in (("concurrency", operator.concurrency), ("batch", operator.batch)):
         if given is not None and given < 1:
             raise DeclarationError(f"operator {name!r}: {what} is {given}; it must be at least 1")
+    if not operator.timeout > 0:
+        raise DeclarationError(
+            f"operator {name!r}: timeout is {operator.timeout:g} s; it must be more than 0"
+        )
     if operator.concurrency == 1:
         if operator.key is not None:
             raise DeclarationError(

@@ -13,7 +13,8 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from eventscope.errors import EventScopeError
@@ -85,6 +86,17 @@ class Settings(BaseSettings):
     """What is told of failures: ``log``, or ``package.module:Class``."""
     pubsub: str = "local"
     """What carries messages to listeners: ``local``, or ``package.module:Class``."""
+
+    @field_validator("acknowledge")
+    @classmethod
+    def _keeps_what_it_acknowledges(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value == "stored" and info.data.get("queue_storage_adapter") == "memory":
+            raise PydanticCustomError(
+                "forgetful",
+                "a queue in memory loses with the process what is stored there;"
+                " leave acknowledge out, or say applied",
+            )
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -241,3 +241,35 @@ def test_a_listener_must_not_hold_up_the_loop(app: EventScope) -> None:
 
     with pytest.raises(DeclarationError, match="listener 'listen' must be async def"):
         app.listener("comments")(listen)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"concurrency": 0}, "concurrency is 0; it must be at least 1"),
+        ({"batch": 0}, "batch is 0; it must be at least 1"),
+        ({"batch": -1}, "batch is -1; it must be at least 1"),
+        ({"timeout": 0}, "timeout is 0 s; it must be more than 0"),
+        ({"timeout": float("nan")}, "timeout is nan s; it must be more than 0"),
+        ({"key": "id"}, "key has a meaning only with concurrency above 1"),
+        ({"key": "id", "batch": 5}, "key has a meaning only with concurrency above 1"),
+        ({"batch": 5, "concurrency": 2}, "batch and concurrency do not go together"),
+    ],
+)
+def test_a_pace_that_cannot_be_is_refused(
+    app: EventScope, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(DeclarationError, match=f"operator 'hasty': {reason}"):
+
+        @app.operator(entities=["users"], **options)
+        async def hasty(event: Event) -> None: ...
+
+
+def test_a_handler_with_a_transaction_has_one_event_after_the_other(app: EventScope) -> None:
+    with pytest.raises(DeclarationError, match="leave concurrency out, or give it lists"):
+
+        @app.operator(entities=["users"], concurrency=2)
+        async def hasty(event: Event, tx: Any) -> None: ...
+
+    @app.operator(entities=["users"], batch=2)
+    async def steady(events: list[Event], tx: Any) -> None: ...

@@ -249,3 +249,16 @@ def test_a_password_is_never_shown(folder):
 def test_settings_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         Settings().port = 1  # type: ignore[misc]
+
+
+def test_a_queue_in_memory_holds_the_slot_back_and_nothing_else_is_possible() -> None:
+    assert Settings.load(queue_storage_adapter="memory").holds_back
+    assert not Settings.load().holds_back
+    assert Settings.load(acknowledge="applied").holds_back
+    assert Settings.load(queue_storage_adapter="memory", acknowledge="applied").holds_back
+    with pytest.raises(
+        SettingsError,
+        match="setting acknowledge: a queue in memory loses with the process what is stored there;"
+        " leave acknowledge out, or say applied",
+    ):
+        Settings.load(queue_storage_adapter="memory", acknowledge="stored")

@@ -34,7 +34,7 @@ class Applied:
     def extend(self, transactions: Iterable[Transaction]) -> None:
         """Hear of new transactions in the log."""
         self._pending.extend((one.last_seq, one.end_lsn) for one in transactions)
-        if len(self._pending) > _MOST:  # of two, the later one tells enough
+        while len(self._pending) > _MOST:  # of two, the later one tells enough
             self._pending = deque(islice(self._pending, 1 - len(self._pending) % 2, None, 2))
 
     @property

@@ -32,6 +32,8 @@ from eventscope.engine.snapshot import (
 )
 from eventscope.engine.status import of_running
 from eventscope.engine.workforce import Workforce
+from eventscope.operators import calling
+from eventscope.operators.calling import LEAVE
 from eventscope.operators.runner import Runner
 from eventscope.pubsub.adapter import pubsub
 from eventscope.pubsub.broker import Broker
@@ -151,13 +153,13 @@ class Engine:
         """Stop everything: the reader at once, operators after what they are at."""
         self._workforce.stop()
         self._end_waits()
-        for task in self._tending:
-            task.cancel()
-        if self._working:
-            await asyncio.wait(self._working, timeout=GRACE)
-        for task in self._working:
-            task.cancel()
-        await asyncio.gather(*self._tending, *self._working, return_exceptions=True)
+        if self._applied is None:
+            await self._stop_tending()
+            await self._stop_working()
+        else:  # the server is to hear what they have applied
+            await self._stop_working()
+            self._reader.release()
+            await self._stop_tending()
         self._ended.set()
         await self._close()
 
@@ -275,6 +277,24 @@ class Engine:
                 seq, version, message = rows.popleft()
                 entries.append(QueuedEvent(seq, relations[version], message, transaction))
         self.ring.extend(entries)
+
+    async def _stop_tending(self) -> None:
+        for task in self._tending:
+            task.cancel()
+        await asyncio.gather(*self._tending, return_exceptions=True)
+
+    async def _stop_working(self) -> None:
+        """Wait for the operators, cancel them, and leave those who do not heed that."""
+        working = set(self._working)
+        if working:
+            _, working = await asyncio.wait(working, timeout=GRACE)
+        for message in (None, LEAVE):
+            for task in working:
+                task.cancel(message)
+            if working:
+                _, working = await asyncio.wait(working, timeout=calling.GRACE)
+        for task in working:
+            _log.warning("the operator does not end, and is left", operator=task.get_name())
 
     async def _prune(self) -> None:
         while True:

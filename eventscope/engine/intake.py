@@ -140,7 +140,7 @@ class Intake:
         if stream is None:
             raise RuntimeError("not started")
         while True:
-            ahead = self.passed > self._stored
+            ahead = self.passed > self._stored or self.sent < self._stored
             await stream.arrived(_IDLE_ADVANCE if ahead else FEEDBACK)
             batch = assembler.take()
             stream.resume()
@@ -160,6 +160,11 @@ class Intake:
         if self.stream is not None:
             self.stream.acknowledge(self.sent, ask=True)
 
+    def release(self) -> None:
+        """Tell the server at once what it may forget."""
+        if self.stream is not None and self._safe > self.sent:
+            self._acknowledge(self.stream, self._safe)
+
     async def close(self) -> None:
         """Close the connection; idempotent."""
         if self.stream is not None:
@@ -171,6 +176,16 @@ class Intake:
     def _stored(self) -> Lsn:
         checkpoint = self._queue.checkpoint
         return checkpoint.reached if checkpoint is not None else Lsn(0)
+
+    @property
+    def _safe(self) -> Lsn:
+        """What the server may forget."""
+        if self._assembler.awaited is not None:
+            return self.sent
+        applied = self._applied
+        if applied is None or applied.everything:
+            return self._stored
+        return max(self.sent, min(self._stored, applied.lsn))
 
     def _check_history(self, batch: Batch) -> None:
         """See to it that our last transaction comes again before anything new does."""
@@ -203,9 +218,7 @@ class Intake:
         ):
             await self._queue.acknowledge(passed)
             self._advanced_at = now
-        safe = self._stored if self._assembler.awaited is None else self.sent
-        if applied is not None and not is_free:
-            safe = max(self.sent, min(safe, applied.lsn))
+        safe = self._safe
         due = stream.reply_requested or now - self._sent_at >= FEEDBACK
         if safe > self.sent or due:
             self._acknowledge(stream, safe, ask=due and not stream.reply_requested)

@@ -141,6 +141,11 @@ class Reader:
         if self._intake is not None:
             self._intake.ask()
 
+    def release(self) -> None:
+        """Tell the server what it may forget by now."""
+        if self._intake is not None:
+            self._intake.release()
+
     async def server_position(self) -> Lsn:
         """The end of the WAL, which by then holds every commit before the call on disk.
 

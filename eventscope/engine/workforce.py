@@ -177,7 +177,7 @@ class Workforce:
         if operator.takes_tx:
             return TransactionEffect(operator, self._session(operator, runner), mark), None
         if operator.concurrency > 1:
-            return LanesEffect(operator, mark), None
+            return LanesEffect(operator, mark, lambda: runner.called_away), None
         return HandlerEffect(operator, mark), None
 
     def _session(self, operator: Operator, runner: Runner, **options: Any) -> Session:

@@ -10,9 +10,16 @@ import traceback
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from types import FrameType
+from typing import Any, Final
 
 from eventscope.declaration import HandlerOperator
+
+GRACE: Final = 2.0
+"""Seconds that a handler has for its end once it has been cancelled."""
+
+LEAVE: Final = "eventscope leaves this call where it is"
+"""The message of a second cancellation, for a task whose handler has hidden the first."""
 
 
 class HandlerTimeout(Exception):
@@ -48,35 +55,40 @@ class Caller:
         To set a clock for each event costs more than a handler that waits for nothing.
 
         Raises:
-            HandlerTimeout: it took too long. A function that is awaited has been cancelled; one
-                in a thread cannot be, and goes on unheard.
+            HandlerTimeout: it took too long. A function that is awaited has been cancelled, and
+                left where it was if it did not end then; one in a thread cannot be, and goes on
+                unheard.
             HandlerEscaped: it raised what is not about its event.
         """
-        clock: asyncio.Timeout | None = None
+        rest: _Rest | None = None
         try:
             running = self._call(argument, **more)
             try:
                 waited = running.send(None)
             except StopIteration:
                 return False
-            clock = asyncio.timeout(self._timeout)
-            async with clock:
-                await _Begun(running, waited)
-            return True
-        except TimeoutError as error:
-            if clock is None or not clock.expired():
-                raise
-            timeout = HandlerTimeout(f"no end after {self._timeout:g} s")
-            if self._thread is not None:
-                timeout.add_note(f"It still runs, and is here:\n{_stack(self._thread)}")
-            raise timeout from error
+            rest = _Rest(running, waited, self._timeout)
+            await rest
         except SystemExit as error:
             raise HandlerEscaped(error) from error
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
+            if rest is not None and rest.expired:
+                raise self._timed_out(rest) from error
             raise HandlerEscaped(error) from error
+        if rest.expired:  # and it has hidden that it was cancelled
+            raise self._timed_out(rest)
+        return True
+
+    def _timed_out(self, rest: _Rest) -> HandlerTimeout:
+        timeout = HandlerTimeout(f"no end after {self._timeout:g} s")
+        if rest.left_at:
+            timeout.add_note(f"It did not end when it was cancelled, and was left:\n{rest.left_at}")
+        elif self._thread is not None:
+            timeout.add_note(f"It still runs, and is here:\n{_stack(self._thread)}")
+        return timeout
 
     async def _in_thread(self, argument: Any) -> None:
         """Call the function in a thread that cannot keep the process from ending."""
@@ -90,27 +102,72 @@ class Caller:
             await result
 
 
-class _Begun:
-    """The rest of a coroutine that has been run up to its first wait."""
+class _Rest:
+    """What is left of a coroutine that has been run up to its first wait.
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waited: Any) -> None:
+    When its time is over, or the task that awaits it is cancelled, so is the coroutine. If it has
+    not ended ``GRACE`` seconds after its time, or when the task is cancelled with the message
+    ``LEAVE``, it is closed, and not waited for whatever it makes of that.
+
+    Args:
+        coroutine: what is left.
+        waited: what it waits for.
+        time: seconds that it has.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waited: Any, time: float) -> None:
+        self.left_at = ""
+        """The stack of a coroutine that was closed."""
         self._coroutine = coroutine
         self._waited = waited
+        self._time = time
+        self._clock: asyncio.TimerHandle
+        self._cancellations = 0
+        """Of ours."""
+
+    @property
+    def expired(self) -> bool:
+        """Whether it has been cancelled as its time was over."""
+        return self._cancellations > 0
 
     def __await__(self) -> Generator[Any, Any, None]:
         step: Callable[[Any], Any]
-        waited = self._waited
-        while True:
-            try:
-                answer = yield waited
-            except BaseException as error:
-                step, answer = self._coroutine.throw, error
-            else:
-                step = self._coroutine.send
-            try:
-                waited = step(answer)
-            except StopIteration:
-                return
+        task, waited = asyncio.current_task(), self._waited
+        if task is None:
+            raise RuntimeError("a handler is called in a task")
+        self._clock = asyncio.get_running_loop().call_later(self._time, self._expire, task)
+        try:
+            while True:
+                try:
+                    answer = yield waited
+                except BaseException as error:
+                    if error.args == (LEAVE,):
+                        self._leave()
+                        raise
+                    step, answer = self._coroutine.throw, error
+                else:
+                    step = self._coroutine.send
+                try:
+                    waited = step(answer)
+                except StopIteration:
+                    return
+        finally:
+            self._clock.cancel()
+            for _ in range(self._cancellations):
+                task.uncancel()
+
+    def _expire(self, task: asyncio.Task[Any]) -> None:
+        self._cancellations += 1
+        if self._cancellations == 1:
+            self._clock = task.get_loop().call_later(GRACE, self._expire, task)
+            task.cancel()
+        else:
+            task.cancel(LEAVE)
+
+    def _leave(self) -> None:
+        self.left_at = _stack_of(self._coroutine)
+        with suppress(RuntimeError):  # it refuses even that
+            self._coroutine.close()
 
 
 def _work(function: Callable[..., Any], argument: Any, done: asyncio.Future[Any]) -> None:
@@ -141,3 +198,12 @@ def _work(function: Callable[..., Any], argument: Any, done: asyncio.Future[Any]
 def _stack(thread: threading.Thread) -> str:
     frame = sys._current_frames().get(thread.ident or 0)
     return "".join(traceback.format_stack(frame)).rstrip() if frame is not None else "nowhere"
+
+
+def _stack_of(coroutine: Any) -> str:
+    """Where a coroutine waits: its own frame, then those of what it awaits."""
+    frames: list[tuple[FrameType, int]] = []
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        frames.append((frame, frame.f_lineno))
+        coroutine = coroutine.cr_await
+    return "".join(traceback.StackSummary.extract(iter(frames)).format()).rstrip()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Final
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
 
 from eventscope.declaration import HandlerOperator
-from eventscope.event import Event
+from eventscope.event import UNCHANGED, Event
 from eventscope.operators.calling import Caller
 from eventscope.operators.effect import Passed
 from eventscope.operators.handler import Mark
@@ -15,7 +16,10 @@ from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import DeadLetter
 
 _AHEAD: Final = 8
-"""Events for each that is worked at: what a pause has to wait for."""
+"""Events for each that is worked at: what one slow key lets others be ahead of it."""
+
+Lane = list[tuple[int, Event]]
+"""Events of one key with their sequence numbers, in order."""
 
 
 class LanesEffect:
@@ -27,75 +31,124 @@ class LanesEffect:
     Args:
         operator: the handler.
         mark: is told of the first event that is under way.
+        called_away: whether nothing more is to be begun.
     """
 
-    def __init__(self, operator: HandlerOperator, mark: Mark) -> None:
-        self._call_at_once = [Caller(operator) for _ in range(operator.concurrency)]
-        self._key = _key_of(operator)
+    def __init__(
+        self, operator: HandlerOperator, mark: Mark, called_away: Callable[[], bool]
+    ) -> None:
+        self._callers = [Caller(operator) for _ in range(operator.concurrency)]
+        self._lane_of = _lane_of(operator)
         self._mark = mark
+        self._called_away = called_away
         self._done: set[int] = set()
-        """Events beyond the one that has failed."""
+        """Events beyond the first that is not done."""
+        self._next: Place | None = None
+        """Where that one is."""
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Work through events, keys beside each other."""
-        events = events[: _AHEAD * len(self._call_at_once)]
-        lanes: dict[Hashable, list[QueuedEvent]] = {}
-        for queued in events:
-            if queued.seq not in self._done:
-                lanes.setdefault(self._key(queued.event()), []).append(queued)
+        events = events[: _AHEAD * len(self._callers)]
+        lanes, count = self._lanes(events)
+        events = deque(events[:count])
         failures: dict[int, Exception] = {}
-        waiting = list(reversed(lanes.values()))
+        self._next = events[0].place
         self._mark(events[0].seq)
         try:
-            await asyncio.gather(*(self._work(c, waiting, failures) for c in self._call_at_once))
+            await asyncio.gather(
+                *(self._work(call, lanes, failures, events, passed) for call in self._callers)
+            )
         finally:
             self._mark(0)
             self._pass(events, passed)
-        if failures:
-            raise failures[min(failures)]
+        if events and events[0].seq in failures:
+            raise failures[events[0].seq]
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        await self._call_at_once[0](letter.event.event())
+        await self._callers[0](letter.event.event())
 
     async def jump(self, place: Place) -> None:
-        """Nothing is noted anywhere but in the queue."""
+        """Nothing is noted anywhere but in the queue; what is replayed was not done."""
+        if self._next is not None and place < self._next:
+            self._done.clear()
 
     async def close(self) -> None:
         """Nothing is held open."""
 
+    def _lanes(self, events: Sequence[QueuedEvent]) -> tuple[deque[Lane], int]:
+        """The lanes of the first events, and how many those are.
+
+        An event that concerns more than one key, or whose key cannot be told, comes alone.
+        """
+        lanes: dict[Hashable, Lane] = {}
+        for count, queued in enumerate(events):
+            event = queued.event()
+            try:
+                lane = self._lane_of(event)
+                known = lanes.setdefault(lane, [])
+            except Exception:
+                if count == 0:
+                    raise
+                return deque(lanes.values()), count
+            if lane is None:
+                if count == 0:
+                    return deque([[(queued.seq, event)]]), 1
+                del lanes[lane]
+                return deque(lanes.values()), count
+            if queued.seq not in self._done:
+                known.append((queued.seq, event))
+        return deque(lanes.values()), len(events)
+
     async def _work(
-        self, call: Caller, waiting: list[list[QueuedEvent]], failures: dict[int, Exception]
+        self,
+        call: Caller,
+        lanes: deque[Lane],
+        failures: dict[int, Exception],
+        events: deque[QueuedEvent],
+        passed: Passed,
     ) -> None:
         """Take one lane after the other, each to its end or its first failure."""
-        while waiting:
-            for queued in waiting.pop():
+        while lanes:
+            for seq, event in lanes.popleft():
+                if self._called_away():
+                    return
                 try:
-                    await call(queued.event())
+                    await call(event)
                 except Exception as error:
-                    failures[queued.seq] = error
+                    failures[seq] = error
                     break
-                self._done.add(queued.seq)
+                self._done.add(seq)
+                self._pass(events, passed)
 
-    def _pass(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
+    def _pass(self, events: deque[QueuedEvent], passed: Passed) -> None:
         """Tell of what is done, up to the first event that is not."""
-        for queued in events:
-            if queued.seq not in self._done:
-                return
+        while events and events[0].seq in self._done:
+            queued = events.popleft()
             self._done.remove(queued.seq)
+            self._next = events[0].place if events else None
             passed(queued, 1)
 
 
-def _key_of(operator: HandlerOperator) -> Callable[[Event], Hashable]:
-    """What tells the events of one key from others; by default the row's own key."""
+def _lane_of(operator: HandlerOperator) -> Callable[[Event], Hashable]:
+    """What tells the events of one key from others; None for an event of more than one."""
     key = operator.key
     if callable(key):
-        return key
+        return lambda event: None if event.type == "truncate" else (key(event),)
+    return _of_row if key is None else lambda event: _of_column(event, key)
 
-    def of_row(event: Event) -> Hashable:
-        row: Mapping[str, Any] | None = event.new_record or event.old_record
-        if key is not None:
-            return (event.name, str((row or {}).get(key)))
-        return (event.name, *map(str, event.key.values()))
 
-    return of_row
+def _of_row(event: Event) -> Hashable:
+    if event.type == "truncate" or event.key_changed:
+        return None
+    return (event.name, *map(str, event.key.values()))
+
+
+def _of_column(event: Event, column: str) -> Hashable:
+    if event.type == "truncate" or column in (event.changes or ()):
+        return None
+    row = event.new_record or event.old_record or {}
+    if column not in row and column not in event.source.columns:
+        raise LookupError(f"key names column {column!r}, which {event.name} does not have")
+    value = row.get(column, UNCHANGED)
+    return None if value is UNCHANGED else (str(value),)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
+
 from eventscope.declaration import HandlerOperator
 from eventscope.operators.calling import Caller
 from eventscope.operators.effect import Passed
 from eventscope.operators.handler import Mark
-from eventscope.operators.session import Session
+from eventscope.operators.offsets import Moved
+from eventscope.operators.session import ConnectionLost, Session
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import DeadLetter
+from eventscope.replication.connection import SourceError
+
+_log = structlog.get_logger("eventscope.operators")
 
 
 class ListEffect:
     """Calls a handler with up to ``batch`` events at once, in order.
 
-    The events of a list that has failed come one by one, so that it is known which one fails.
+    The events of a list that has failed come one by one at once, so that it is known which one
+    fails: the failure of a list is nobody's.
 
     Args:
         operator: the handler.
@@ -29,21 +36,32 @@ class ListEffect:
         self._size = operator.batch or 1
         self._session = session
         self._mark = mark
-        self._singly_to = 0
+        self._name = operator.name
+        self._singly = range(0)
+        """The events of the last list that failed."""
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Call the handler with one list after the other."""
         start = 0
         try:
             while start < len(events):
-                size = 1 if events[start].seq <= self._singly_to else self._size
+                size = 1 if events[start].seq in self._singly else self._size
                 part = events[start : start + size]
                 self._mark(part[0].seq)
                 try:
                     await self._apply(part, part[-1].place)
-                except Exception:
-                    self._singly_to = max(self._singly_to, part[-1].seq)
+                except (ConnectionLost, Moved, SourceError):
                     raise
+                except Exception as error:
+                    if len(part) == 1:
+                        raise
+                    self._singly = range(part[0].seq, part[-1].seq + 1)
+                    _log.info(
+                        f"a list of {len(part)} events failed, and comes one by one now",
+                        operator=self._name,
+                        error=type(error).__name__,
+                    )
+                    continue
                 start += len(part)
                 if passed(part[-1], len(part)):
                     break

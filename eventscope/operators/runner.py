@@ -84,6 +84,11 @@ class Runner:
         return self._effect.skipped if isinstance(self._effect, QueryEffect) else 0
 
     @property
+    def called_away(self) -> bool:
+        """Whether it is to leave the events that it has not begun with."""
+        return self.activity.is_held or self.standing.record.rewind_to is not None
+
+    @property
     def done(self) -> int:
         """The last event that it is done with, and before those of which it tries ids again."""
         if self.settled:
@@ -221,7 +226,7 @@ class Runner:
             head = events[0]
             if not await self.attempts.turn_of(head):
                 return False
-            failed = partial(self.attempts.note, head)
+            failed = partial(self._note_failure, events)
             if head.seq == self.standing.record.skip:
                 done = await self.attempts.make(partial(self._pass_over, head), failed)
             else:
@@ -235,16 +240,18 @@ class Runner:
             events = [queued for queued in events if queued.seq > self.standing.position]
         return True
 
+    async def _note_failure(self, events: Sequence[QueuedEvent], failure: Failure) -> None:
+        """Note a failure of the first event that is not done."""
+        position = self.standing.position
+        head = next(queued for queued in events if queued.seq > position)
+        await self.attempts.note(head, failure)
+
     def _passed(self, last: QueuedEvent, count: int = 1) -> bool:
         """Hear that events have taken effect; tells whether there is something more urgent."""
         failpoints.hit(failpoints.AFTER_EFFECT)
         self.standing.passed(last, count)
         self.activity.on_progress()
-        return (
-            self.activity.is_held
-            or self.standing.record.rewind_to is not None
-            or self.standing.is_due
-        )
+        return self.called_away or self.standing.is_due
 
     async def _pass_over(self, head: QueuedEvent) -> None:
         """Be done with an event that was given up."""

@@ -165,13 +165,8 @@ class MemoryQueue(MemoryDesk):
 
     async def prune(self) -> int:
         """Give up history that no operator needs and retention no longer keeps."""
-        passed = min(
-            (
-                min(known.position, known.position if known.rewind_to is None else known.rewind_to)
-                for known in self._operators.values()
-            ),
-            default=self.last_seq,
-        )
+        needs = (record.needs_after for record in self._operators.values())
+        passed = min(needs, default=self.last_seq)
         end = min(passed, self.last_seq - self._history(), self.last_seq)
         dropped = max(end + 1 - self._oldest_seq, 0)
         del self._rows[:dropped]

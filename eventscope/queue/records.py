@@ -46,6 +46,11 @@ class OperatorRecord:
     crashes: int = 0
     """How often it did so there."""
 
+    @property
+    def needs_after(self) -> int:
+        """The last event that it will not see again, whatever is asked of it."""
+        return self.position if self.rewind_to is None else min(self.position, self.rewind_to)
+
     def limited(self) -> OperatorRecord:
         """The same, its foreign texts as they may be kept."""
         return replace(

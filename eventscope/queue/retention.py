@@ -22,6 +22,10 @@ _ROW: Final = 20
 """Bytes that a row takes beside its message."""
 
 
+_LOWEST: Final = "SELECT min(min(position, coalesce(rewind_to, position))) FROM operator"
+"""The last event that every operator has passed, and that no replay is asked for of."""
+
+
 class Retention:
     """Keeps what operators have not passed, and as much history as it is told to.
 
@@ -50,9 +54,7 @@ class Retention:
 
     async def prune(self, last_seq: int) -> int:
         """Give up events and what is known of their transactions; returns how many events."""
-        lowest = await self._value(
-            "SELECT min(min(position, coalesce(rewind_to, position))) FROM operator"
-        )
+        lowest = await self._value(_LOWEST)
         passed = last_seq if lowest is None else min(lowest, last_seq)
         end = min(passed, last_seq - await self._history())
         dropped = 0
@@ -60,8 +62,11 @@ class Retention:
             if dropped:
                 failpoints.hit(failpoints.DURING_PURGE)
             chunk_end = await self._chunk_end(end)
-            dropped += await self._log.commit(_dropping(chunk_end, passed))
-            self.oldest_seq = chunk_end + 1
+            count, reached = await self._log.commit(_dropping(chunk_end, passed))
+            dropped += count
+            self.oldest_seq = max(self.oldest_seq, reached + 1)
+            if reached < chunk_end:  # somebody has asked for a replay meanwhile
+                break
         return dropped
 
     async def prune_relations(self, superseded: Collection[int]) -> set[int]:
@@ -125,14 +130,26 @@ class Retention:
         return next((row[0] for row in rows), None)
 
 
-def _dropping(end: int, passed: int) -> Callable[[sqlite3.Connection], int]:
-    """Drop the events up to ``end``, and all transactions before them but those still needed."""
+def _dropping(end: int, passed: int) -> Callable[[sqlite3.Connection], tuple[int, int]]:
+    """Drop the events up to ``end``, and all transactions before them but those still needed.
 
-    def drop(connection: sqlite3.Connection) -> int:
-        dropped = connection.execute("DELETE FROM event WHERE seq <= ?", (end,)).rowcount
+    Gives how many events those were, and the last of them: no operator that has gone back
+    meanwhile is to miss any.
+    """
+
+    def drop(connection: sqlite3.Connection) -> tuple[int, int]:
+        dropped = connection.execute(
+            f"DELETE FROM event WHERE seq <= min(?1, coalesce(({_LOWEST}), ?1))",  # noqa: S608
+            (end,),
+        ).rowcount
+        [(lowest,)] = connection.execute(_LOWEST)
+        reached = end if lowest is None else min(end, lowest)
         # those at which operators stand tell their places, and the last one is the checkpoint
-        connection.execute("DELETE FROM txn WHERE last_seq <= ? AND last_seq < ?", (end, passed))
-        return dropped
+        connection.execute(
+            "DELETE FROM txn WHERE last_seq <= ? AND last_seq < ?",
+            (reached, passed if lowest is None else min(passed, lowest)),
+        )
+        return dropped, reached
 
     return drop
 

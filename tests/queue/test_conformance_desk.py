@@ -8,7 +8,7 @@ import pytest
 
 from eventscope.queue.base import QueueError
 from eventscope.queue.records import Backfill, OperatorRecord
-from tests.queue.batches import Writer
+from tests.queue.batches import Writer, ids
 
 FAILING = OperatorRecord(
     name="post_counts",
@@ -236,3 +236,19 @@ async def test_nothing_is_asked_of_a_new_queue_and_nobody_need_wait_for_an_answe
     assert await queue.requests() == []
     await queue.answer(12, "done")
     assert await queue.requests() == []
+
+
+async def test_the_events_of_a_replay_that_is_asked_for_are_kept(queue, writer):
+    posts = writer.table("posts")
+    for id in "abcdef":
+        writer.rows(posts, id).commit()
+    await queue.append(*writer.take())
+    await queue.save_operator(
+        OperatorRecord("paused", 6, paused="by ann", rewind_to=2, replay_to=4, resume_at=6)
+    )
+    await queue.save_operator(OperatorRecord("other", 5))
+    assert await queue.prune() == 2
+    assert ids(await queue.read(0, [posts], 10)) == ["c", "d", "e", "f"]
+    assert await queue.place(2) is not None, "where it is to stand is known"
+    await queue.save_operator(OperatorRecord("paused", 6))
+    assert await queue.prune() == 3

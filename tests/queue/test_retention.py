@@ -149,3 +149,23 @@ async def test_a_request_that_nobody_waits_for_is_forgotten_after_a_day(tmp_path
         await queue.prune()
         (request,) = await queue.requests()
         assert request.asked_at > time.time() - 7200
+
+
+async def test_a_replay_that_is_asked_for_in_the_middle_of_it_keeps_what_is_left(
+    tmp_path, monkeypatch
+):
+    async with running(tmp_path / "queue.db") as queue:
+        posts = await fill(queue)
+        commit = queue._log.commit
+
+        async def commit_and_ask(work):
+            result = await commit(work)
+            monkeypatch.setattr(queue._log, "commit", commit)
+            await queue.save_operator(OperatorRecord("late", MANY, rewind_to=6_000))
+            return result
+
+        monkeypatch.setattr(queue._log, "commit", commit_and_ask)
+        assert await queue.prune() == 6_000
+        assert queue.oldest_seq == 6_001
+        assert len(await queue.read(0, [posts], MANY)) == MANY - 6_000
+        assert await queue.place(6_000) is not None
