@@ -11,7 +11,7 @@ import psycopg
 import structlog
 
 from eventscope.app import EventScope
-from eventscope.declaration import Operator, QueryOperator
+from eventscope.declaration import Operator, QueryOperator, known_as
 from eventscope.engine.commands import CommandRefused
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
@@ -166,7 +166,14 @@ class Workforce:
         mark = self._marks[operator.name].set if self._marks is not None else _unmarked
         if isinstance(operator, QueryOperator):
             session = self._session(operator, runner, cursor_factory=psycopg.AsyncRawCursor)
-            effect = QueryEffect(operator, session, runner.letters, reports, self._queue)
+            effect = QueryEffect(
+                operator,
+                session,
+                runner.letters,
+                reports,
+                self._queue,
+                shares_target=self._shares_target(operator),
+            )
             reading = Session(
                 self._conninfo(operator), runner.waits_for, cursor_factory=psycopg.AsyncRawCursor
             )
@@ -179,6 +186,14 @@ class Workforce:
         if operator.concurrency > 1:
             return LanesEffect(operator, mark, lambda: runner.called_away), None
         return HandlerEffect(operator, mark), None
+
+    def _shares_target(self, operator: QueryOperator) -> bool:
+        target = known_as(operator.target)
+        return any(
+            isinstance(other, QueryOperator) and known_as(other.target) == target
+            for other in self._app.operators
+            if other is not operator
+        )
 
     def _session(self, operator: Operator, runner: Runner, **options: Any) -> Session:
         name = operator.name

@@ -62,9 +62,10 @@ class Letters:
 
     @property
     def first_retried(self) -> int | None:
-        """The first event of which an id or a call is still tried again."""
+        """The first event of which an id is still tried again."""
         known = list(self._known.values())  # others may ask from another thread
-        return min((one.seq for one in known if one.next_retry is not None), default=None)
+        retried = (one.seq for one in known if one.next_retry is not None)
+        return min((seq for seq in retried if seq), default=None)  # a backfill's are about none
 
     async def due(self) -> DeadLetter | None:
         """The first of those whose time has come."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import psycopg
 
-from eventscope.declaration import QueryOperator
+from eventscope.declaration import QueryOperator, known_as
 from eventscope.operators.dirty import Dirty
 from eventscope.operators.effect import Passed
 from eventscope.operators.facts import Mapped
@@ -17,6 +19,8 @@ from eventscope.operators.session import Session
 from eventscope.operators.sqlstates import TRANSIENT_ATTEMPTS, is_general, is_transient
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import DeadLetter
+
+_TURN: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 class QueryEffect:
@@ -31,6 +35,8 @@ class QueryEffect:
         letters: of the ids that fail.
         reports: describes failures.
         mapped: keeps what rows map to where the WAL does not tell it.
+        shares_target: whether another operator writes the same table: they take turns then, or
+            one could write what it has read before the other over what the other has written.
     """
 
     def __init__(
@@ -40,6 +46,8 @@ class QueryEffect:
         letters: Letters,
         reports: Reports,
         mapped: Mapped,
+        *,
+        shares_target: bool = False,
     ) -> None:
         self.skipped = 0
         """Events of rows without a target, as their id is NULL, since the start."""
@@ -48,6 +56,7 @@ class QueryEffect:
         self._letters = letters
         self._reports = reports
         self._work = Recomputation(operator, mapped)
+        self._turn = f"eventscope {known_as(operator.target)}" if shares_target else None
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Bring every row that these events may have changed up to date."""
@@ -94,7 +103,7 @@ class QueryEffect:
     ) -> None:
         for left in reversed(range(TRANSIENT_ATTEMPTS)):
             try:
-                async with self._session.transaction(events, to, pipelined=True) as connection:
+                async with self._transaction(events, to, pipelined=True) as connection:
                     await self._work.recompute(connection, dirty)
             except psycopg.Error as error:
                 if not left or not is_transient(error):
@@ -107,7 +116,7 @@ class QueryEffect:
     async def _without_poison(
         self, dirty: Dirty, events: Collection[QueuedEvent], to: Place | None
     ) -> int:
-        async with self._session.transaction(events, to) as connection:
+        async with self._transaction(events, to) as connection:
             poison = await self._work.isolate(connection, dirty)
             # kept before the commit, after which nobody would know of them any more
             for one in poison:
@@ -116,3 +125,13 @@ class QueryEffect:
         failed = {one.target for one in poison}
         await self._letters.healed(id_ for id_ in dirty.ids if id_ not in failed)
         return len(poison)
+
+    @asynccontextmanager
+    async def _transaction(
+        self, events: Collection[QueuedEvent], to: Place | None, *, pipelined: bool = False
+    ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """A transaction of the session, when it is our turn."""
+        async with self._session.transaction(events, to, pipelined=pipelined) as connection:
+            if self._turn is not None:
+                await connection.execute(_TURN, (self._turn,))
+            yield connection

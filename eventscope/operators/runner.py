@@ -56,6 +56,8 @@ class Runner:
         self._backfilling: Backfilling | None = None
         self._fills = False
         """Whether the backfill has its turn, before the next events."""
+        self._is_filling = False
+        """Whether it is at a step of the backfill now, and at no event."""
 
     @property
     def state(self) -> OperatorState:
@@ -91,10 +93,12 @@ class Runner:
     @property
     def done(self) -> int:
         """The last event that it is done with, and before those of which it tries ids again."""
-        if self.settled:
-            return self._queue.last_seq
-        resume_at = self.standing.record.resume_at
-        passed = self.standing.position if resume_at is None else resume_at
+        standing, passed = self.standing, self.standing.position
+        is_at_none = self._is_filling or self.activity.phase in ("idle", "backing-off")
+        if is_at_none and standing.depth == 0 and not standing.is_replaying:
+            passed = self._queue.last_seq
+        elif standing.record.resume_at is not None:
+            passed = standing.record.resume_at
         retried = self.letters.first_retried
         return passed if retried is None else min(passed, retried - 1)
 
@@ -191,11 +195,11 @@ class Runner:
             return True
         has_events = standing.depth > 0 or standing.record.replay_to is not None
         if self._backfilling is not None and self._backfilling.wait == 0:
-            if not has_events:
-                standing.position = max(standing.position, self._queue.last_seq)
             self._fills = not self._fills
             if self._fills or not has_events:
+                self._is_filling = True
                 await self.attempts.make(self._backfilling.step, self._hold_backfill)
+                self._is_filling = False
                 return True
         if has_events:
             await self._read_on()

@@ -10,14 +10,14 @@ import pytest
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
-from eventscope.engine.commands import Pause, Resume
+from eventscope.engine.commands import Pause, Resume, StartBackfill
 from eventscope.engine.thread import EngineThread
 from eventscope.errors import DeclarationError, InvalidToken, NotCommitted, NotRunning
 from eventscope.settings import Settings
 from tests.conftest import Connection
 from tests.engine.conftest import Watching, Write
 from tests.operators.shop import counting_comments, tables
-from tests.waiting import until, until_state
+from tests.waiting import operator, until, until_state
 
 
 async def count(connection: Connection, id: int) -> int | None:
@@ -200,6 +200,55 @@ async def test_an_id_that_is_tried_again_is_waited_for(
         await connection.execute("INSERT INTO allowed VALUES (1)")
         await app.wait_for(token, timeout=60)
         assert await (await connection.execute("SELECT id FROM copy")).fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(("rate", "state"), [(None, "running"), (0.2, "idle")])
+async def test_a_backfill_is_not_waited_for(
+    notes: Write, connection: Connection, settings: Settings, rate: float | None, state: str
+) -> None:
+    await connection.execute(
+        "CREATE TABLE source (id int PRIMARY KEY); INSERT INTO source VALUES (1), (2), (3);"
+        "CREATE TABLE copy (id int PRIMARY KEY); CREATE TABLE gate ()"
+    )
+    app = Watching()
+    app.query(
+        "copy",
+        sql="INSERT INTO copy SELECT $1::int FROM (SELECT count(*) FROM gate) g"
+        " ON CONFLICT DO NOTHING",
+        ids={"source": "id"},
+    )
+    async with Engine(app, settings) as engine:
+        await engine.settle(60)
+        async with connection.transaction():
+            if rate is None:
+                await connection.execute("LOCK gate")
+            await engine.command(StartBackfill("copy", rate))
+            await until(lambda: operator(engine, "copy").state == state)
+            async with await psycopg.AsyncConnection.connect(
+                settings.url.get_secret_value(), autocommit=True
+            ) as other:
+                await other.execute("INSERT INTO notes VALUES (1)")
+                token = await app.token(other)
+            await app.wait_for(token, timeout=10)
+            assert app.ids == [1]
+        assert operator(engine, "copy").backfill is not None
+
+
+async def test_an_id_of_a_backfill_that_is_tried_again_is_not_waited_for(
+    notes: Write, connection: Connection, settings: Settings
+) -> None:
+    await connection.execute(
+        "CREATE TABLE source (id int PRIMARY KEY); INSERT INTO source VALUES (1);"
+        "CREATE TABLE copy (id int PRIMARY KEY, CHECK (id > 1))"
+    )
+    app = Watching()
+    app.query("copy", sql="INSERT INTO copy VALUES ($1::int)", ids={"source": "id"})
+    slow = settings.model_copy(update={"operator_queue_min_restart_time": 10_000})
+    async with Engine(app, slow) as engine:
+        await engine.command(StartBackfill("copy"))
+        await until_state(engine, "copy", "backing-off")
+        await notes(1)
+        await app.wait_for(await app.token(connection), timeout=5)
 
 
 async def test_a_token_is_good_after_a_restart(
