@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Operators of the kinds that the examples lack, and journals in which no event may be missing."""
-=======
-"""Operators of kinds that the examples lack, and journals that no event is missing in."""
->>>>>>> t2
 
 from __future__ import annotations
 
