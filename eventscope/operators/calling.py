@@ -46,6 +46,8 @@ class Caller:
         self._thread: threading.Thread | None = None
         """Where the last call runs or has run, if not in the event loop."""
         self._call = operator.function if operator.is_async else self._in_thread
+        self.on_wait: Callable[[], None] = _nobody_cares
+        """Called before a call first waits for something."""
 
     async def __call__(self, argument: Any, **more: Any) -> bool:
         """Call the function; its time runs from the first thing that it waits for.
@@ -67,6 +69,7 @@ class Caller:
                 waited = running.send(None)
             except StopIteration:
                 return False
+            self.on_wait()
             rest = _Rest(running, waited, self._timeout)
             await rest
         except SystemExit as error:
@@ -100,6 +103,10 @@ class Caller:
         if inspect.isawaitable(result):  # a coroutine function in some wrapping
             self._thread = None
             await result
+
+
+def _nobody_cares() -> None:
+    """Nobody wants to know."""
 
 
 class _Rest:

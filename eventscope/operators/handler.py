@@ -38,6 +38,15 @@ class HandlerEffect:
         """
         call, mark = self._call, self._mark
         last, untold = events[0], 0
+
+        def tell() -> None:
+            """Before a call that waits, however long, nobody is to wait for those before it."""
+            nonlocal untold
+            if untold:
+                count, untold = untold, 0
+                passed(last, count)
+
+        call.on_wait = tell
         try:
             for queued in events:
                 mark(queued.seq)
@@ -49,8 +58,7 @@ class HandlerEffect:
                         break
         finally:
             mark(0)
-            if untold:
-                passed(last, untold)
+            tell()
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""

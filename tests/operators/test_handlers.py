@@ -13,6 +13,7 @@ import pytest
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
+from eventscope.engine.commands import Pause, Resume
 from eventscope.settings import Settings
 from tests.conftest import Connection
 from tests.operators.conftest import Write
@@ -286,6 +287,26 @@ async def test_a_hung_one_holds_up_no_other(notes: Write, settings: Settings) ->
     finally:
         release.set()  # leaving the block was possible before
     assert seen == list(range(50))
+
+
+async def test_one_that_hangs_leaves_the_event_before_it_done(
+    notes: Write, settings: Settings
+) -> None:
+    """Though the call before it waited for nothing, and both were read at once."""
+    app, gate = EventScope("handlers"), asyncio.Event()
+
+    @app.operator(entities=["notes"], timeout=3600)
+    async def hangs_at_two(event: Event) -> None:
+        if key(event) == 2:
+            await gate.wait()
+
+    async with Engine(app, settings) as engine:
+        await engine.command(Pause("hangs_at_two"))
+        await notes(1, 2)
+        await until(lambda: operator(engine, "hangs_at_two").depth == 2)
+        await engine.command(Resume("hangs_at_two"))
+        await until(lambda: operator(engine, "hangs_at_two").applied == 1, patience=10)
+        gate.set()
 
 
 async def test_a_handler_asks_for_any_thread_local_it_likes(
