@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import socket
 
 import pytest
 
+from eventscope.queue.file_lock import FileLock
 from tests.cli.conftest import Result
 from tests.cli.shop import Shop
 
@@ -59,14 +59,17 @@ async def test_without_a_process_a_pause_holds_from_the_next_start_on(shop: Shop
         await shop.until_seen(1)
 
 
-async def test_several_at_once_without_a_process_wait_for_each_other(shop: Shop) -> None:
+async def test_what_a_process_was_asked_that_ends_is_done_without_it(shop: Shop) -> None:
     async with shop.running() as program:
         await shop.stop(program)
-    names = ("good", "bad", "copies")
-    results = await asyncio.gather(*(shop.ask("pause", name) for name in names))
-    assert [result.returncode for result in results] == [0] * 3, results
-    status = json.loads((await shop.ask("status", "--json")).stdout)
-    assert sum(bool(operator["paused"]) for operator in status["operators"]) == 3
+    lock = FileLock(shop.queue)
+    lock.acquire()
+    try:
+        asked = asyncio.create_task(shop.ask("pause", "good"))
+        await shop.kept(lambda queue: queue.requests())
+    finally:
+        lock.release()
+    assert_done(await asked, "good is paused", running=False)
 
 
 async def test_a_retry_lets_a_halted_operator_go_on(shop: Shop) -> None:
@@ -93,20 +96,24 @@ async def test_without_a_process_a_retry_is_made_at_the_next_start(shop: Shop) -
         await shop.until_well()
 
 
-async def test_a_retry_hurries_ids_that_are_tried_again_by_themselves(shop: Shop) -> None:
-    with (shop.folder / "eventscope.toml").open("a") as file:
-        file.write("operator_queue_max_restart_time = 10_000_000\n")
-    settings = shop.folder / "eventscope.toml"
-    settings.write_text(
-        settings.read_text().replace("min_restart_time = 1\n", "min_restart_time = 9_000_000\n")
-    )
+@pytest.mark.parametrize("runs", [True, False])
+async def test_a_retry_hurries_ids_that_are_tried_again_by_themselves(
+    shop: Shop, runs: bool
+) -> None:
+    shop.set(operator_queue_min_restart_time=9_000_000, operator_queue_max_restart_time=9_000_000)
     await shop.sql("update limits set n = 0")
-    async with shop.running():
+    async with shop.running() as program:
         await shop.notes(1)
         await shop.until_retrying("copies")
         await shop.sql("update limits set n = 1")
-        assert_done(await shop.ask("retry", "copies"), "copies tries again", running=True)
-        await shop.until_rows("select id, n from copies", [(1, 1)])
+        if not runs:
+            await shop.stop(program)
+        assert_done(await shop.ask("retry", "copies"), "copies tries again", running=runs)
+        if runs:
+            await shop.until_rows("select id, n from copies", [(1, 1)])
+    if not runs:
+        async with shop.running():
+            await shop.until_rows("select id, n from copies", [(1, 1)])
 
 
 @pytest.mark.parametrize("runs", [True, False])
