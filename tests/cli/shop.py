@@ -63,10 +63,13 @@ class Shop:
         self.queue = folder / ".eventscope" / "shop-shop.db"
         self._invoke = invoke
         (folder / "shop.py").write_text(SOURCE)
-        (folder / "eventscope.toml").write_text(
-            f'url = "{url}"\nslot_name = "shop"\n'
-            "operator_queue_min_restart_time = 1\noperator_queue_max_retries = 1\n"
-        )
+        self.set(operator_queue_min_restart_time=1, operator_queue_max_retries=1)
+
+    def set(self, **settings: int) -> None:
+        """Write the settings: the database, the slot, and these."""
+        lines = [f'url = "{self.url}"', 'slot_name = "shop"']
+        lines += [f"{name} = {value}" for name, value in settings.items()]
+        (self.folder / "eventscope.toml").write_text("\n".join(lines))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Program]:

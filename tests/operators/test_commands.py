@@ -8,7 +8,8 @@ import pytest
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
-from eventscope.engine.commands import CommandRefused, Pause, Resume, Retry
+from eventscope.engine.commands import CommandRefused, Pause, Resume, Retry, Skip
+from eventscope.event import EventId
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
@@ -73,6 +74,25 @@ async def test_a_retry_is_not_remembered_for_a_later_failure(
         go_on.set()
         await until_state(engine, "bad", "halted")
         assert operator(engine, "bad").failed == 1
+
+
+async def test_a_skip_of_one_event_passes_over_no_other(
+    notes: Write, make_settings: MakeSettings
+) -> None:
+    app = EventScope("failures")
+    bad = Attempts(app, failures=99)
+    async with Engine(app, make_settings(operator_queue_max_retries=0)) as engine:
+        await notes(1, 2)
+        await until_state(engine, "bad", "halted")
+        with pytest.raises(CommandRefused, match=r"bad fails at event 0/.* now, not at 0/1/0"):
+            await engine.command(Skip("bad", "0/1/0"))
+        [record] = await engine._queue.operators()
+        assert record.failed_seq is not None
+        place = await engine._queue.place(record.failed_seq)
+        assert place is not None
+        await engine.command(Skip("bad", str(EventId.of(*place))))
+        await until(lambda: operator(engine, "bad").failed == 2)
+    assert bad.ids == [1, 2]
 
 
 async def test_what_cannot_be_done_now_is_refused_and_says_why(
