@@ -115,13 +115,13 @@ class Chain:
             running = self.run(failpoint=f"{name}:{random.randint(1, 6)}:kill")
             while not running.done():
                 await self.trade(random)
-                await asyncio.wait([running], timeout=random.uniform(0, 0.03))
+                await asyncio.wait([running], timeout=random.uniform(0, 0.06))
             assert await running == (-9, False), f"seed {seed} does not pass {name}"
         else:
             running = self.run(lifetime=random.uniform(0, 0.5))
             for _ in range(random.randint(0, 12)):
                 await self.trade(random)
-                await asyncio.wait([running], timeout=random.uniform(0, 0.03))
+                await asyncio.wait([running], timeout=random.uniform(0, 0.06))
             assert await running == (-9, True), f"seed {seed} ends by itself"
         if random.random() < 0.5:
             await self.check_tables()
