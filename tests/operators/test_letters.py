@@ -198,7 +198,7 @@ async def test_it_is_the_event_that_fails_which_is_given_up_and_not_one_before_i
     ("effect", "more"),
     [
         (lambda operator, mark: HandlerEffect(operator, mark), {}),
-        (lambda operator, mark: LanesEffect(operator, mark), {"concurrency": 2}),
+        (lambda operator, mark: LanesEffect(operator, mark, lambda: False), {"concurrency": 2}),
         (lambda operator, mark: ListEffect(operator, None, mark), {"batch": 2}),
     ],
     ids=["one by one", "in lanes", "in lists"],
