@@ -62,7 +62,11 @@ class HandlerEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        await self._call(letter.event.event())
+        try:
+            self._mark(letter.event.seq)
+            await self._call(letter.event.event())
+        finally:
+            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Nothing is noted anywhere but in the queue."""
@@ -98,7 +102,11 @@ class TransactionEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        await self._apply(letter.event, None)
+        try:
+            self._mark(letter.event.seq)
+            await self._apply(letter.event, None)
+        finally:
+            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Stand elsewhere in the ledger."""

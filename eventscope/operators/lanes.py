@@ -66,7 +66,11 @@ class LanesEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        await self._callers[0](letter.event.event())
+        try:
+            self._mark(letter.event.seq)
+            await self._callers[0](letter.event.event())
+        finally:
+            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Nothing is noted anywhere but in the queue; what is replayed was not done."""

@@ -143,7 +143,8 @@ class Letters:
     def _of(self, target: Target | None, event: QueuedEvent) -> _Known | None:
         if target is not None:
             return self._known.get(self._ids.get(target, 0))
-        return next((known for known in self._known.values() if known.seq == event.seq), None)
+        letters = self._known.values()
+        return next((one for one in letters if one.target is None and one.seq == event.seq), None)
 
     def _know(self, letter: DeadLetter) -> None:
         if self._last is None or letter.last_at >= self._last.last_at:

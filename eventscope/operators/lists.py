@@ -70,7 +70,11 @@ class ListEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        await self._apply([letter.event], None)
+        try:
+            self._mark(letter.event.seq)
+            await self._apply([letter.event], None)
+        finally:
+            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Stand elsewhere in the ledger."""

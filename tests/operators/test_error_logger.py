@@ -11,7 +11,7 @@ from eventscope import Event, EventScope
 from eventscope.engine import Engine
 from eventscope.operators.failures import RetryStatus
 from eventscope.settings import SettingsError
-from tests.conftest import MakeSettings
+from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
 from tests.operators.declared import Attempts, Seen
 from tests.waiting import until_state
@@ -70,6 +70,29 @@ async def test_every_retry_and_the_halt_are_told_with_the_status_of_the_original
     assert (name, id, error) == ("bad", Heard.retries[0][1], "failure 3")
     assert (last.curr_retries, last.max_retries) == (2, 2)
     assert 150 <= last.curr_time_to_wait <= 165
+
+
+async def test_dead_letters_are_told_like_a_halt(
+    notes: Write, connection: Connection, make_settings: MakeSettings
+) -> None:
+    Heard.retries = Heard.failures = ()
+    app = EventScope("failures")
+
+    @app.operator(entities=["notes"], on_failure="dead_letter")
+    async def handler(event: Event) -> None:
+        raise ValueError("no")
+
+    app.query("others", sql="INSERT INTO others VALUES (1 / ($1::int - 1))", ids={"notes": "id"})
+    settings = make_settings(error_logger_adapter=f"{__name__}:Heard", operator_queue_max_retries=1)
+    async with Engine(app, settings) as engine:
+        await notes(1)
+        await engine.settle(60)
+    for heard, retries in ((Heard.retries, 0), (Heard.failures, 1)):
+        assert sorted((name, error) for name, _, error, _ in heard) == [
+            ("handler", "no"), ("others", "division by zero"),
+        ]  # fmt: skip
+        assert {status.curr_retries for *_, status in heard} == {retries}
+        assert len({id for _, id, _, _ in heard}) == 1
 
 
 async def test_an_error_logger_with_an_error_of_its_own_harms_nobody(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from eventscope import EventScope
 from eventscope.engine import Engine
@@ -94,7 +95,17 @@ async def test_a_paused_one_stays_paused_and_says_by_whom(notes: Write, settings
     app = EventScope("failures")
     held, other = Seen(app, "held"), Seen(app, "other")
     async with Engine(app, settings) as engine:
-        await engine.command(Pause("held"), by="ada@console")
+        with capture_logs() as logs:
+            await engine.command(Pause("held"), by="ada@console")
+        assert logs == [
+            {
+                "event": "held is paused",
+                "log_level": "info",
+                "command": "Pause",
+                "operator": "held",
+                "by": "ada@console",
+            }
+        ]
     async with Engine(app, settings) as engine:
         await notes(1)
         await until(lambda: other.ids == [1])
