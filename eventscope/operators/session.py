@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, Final
 
 import psycopg
@@ -22,6 +22,9 @@ _ROLE_AND_DURABILITY: Final = """
 SELECT pg_is_in_recovery(), CASE WHEN current_setting('synchronous_commit') = 'off'
     THEN set_config('synchronous_commit', 'on', false) END
 """
+
+_PATIENCE: Final = 5.0
+"""Seconds for a server to hear that a statement is to end."""
 
 
 class ConnectionLost(Exception):
@@ -105,6 +108,9 @@ class Session:
             if connection.closed or connection.broken:
                 raise ConnectionLost(one_line(error)) from error
             raise
+        finally:
+            if connection.info.transaction_status == TransactionStatus.ACTIVE:
+                await _end(connection)
         if self._offset is not None:
             self._offset.confirm()
 
@@ -174,6 +180,13 @@ async def connect_to_write(conninfo: str, **options: Any) -> Connection:
         await connection.close()
         raise Unreachable(recovery(True).line)
     return connection
+
+
+async def _end(connection: Connection) -> None:
+    """End a session that was left inside a statement, which holds locks as long as it runs."""
+    with suppress(psycopg.Error):
+        await connection.cancel_safe(timeout=_PATIENCE)
+    await connection.close()
 
 
 def _comes_from_libpq(error: psycopg.Error) -> bool:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import psycopg
 import pytest
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine, core
 from eventscope.operators import calling
 from eventscope.settings import Settings
-from tests.conftest import MakeSettings
+from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
 from tests.waiting import operator, until, until_state
 
@@ -118,6 +119,33 @@ async def test_one_that_hides_its_cancellation_is_left_where_it_is_and_that_is_s
         await engine.settle(60)
         assert operator(engine, "handler").applied == 2
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"batch": 2}])
+async def test_one_that_is_left_inside_a_statement_leaves_no_session(
+    notes: Write, connection: Connection, settings: Settings, options: dict[str, int]
+) -> None:
+    app, calls = EventScope("times"), []
+
+    @app.operator(entities=["notes"], timeout=0.2, **options)
+    async def handler(given: Any, tx: psycopg.AsyncConnection[Any]) -> None:
+        calls.append(given)
+        await tx.execute("INSERT INTO seen (id) VALUES (1)")
+        if len(calls) == 1:
+            with suppress(asyncio.CancelledError):
+                async with tx.transaction():
+                    await tx.execute("SELECT pg_sleep(3600)")
+            await tx.execute("SELECT pg_sleep(3600)")
+
+    async with Engine(app, settings) as engine:
+        await notes(1)
+        await until(lambda: operator(engine, "handler").failed)
+        assert "no end after" in (operator(engine, "handler").error or "no end after")
+        await engine.settle(60)
+        state = operator(engine, "handler")
+        assert (state.failed, state.applied) == (1, 1)
+    assert len(calls) == 2
+    assert await (await connection.execute("SELECT id FROM seen")).fetchall() == [(1,)]
 
 
 async def test_one_that_returns_after_its_time_as_if_nothing_had_been_has_failed(
