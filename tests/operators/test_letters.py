@@ -18,12 +18,15 @@ from eventscope.engine.commands import (
     Retry,
     RetryLetters,
 )
+from eventscope.operators.handler import HandlerEffect
+from eventscope.operators.lanes import LanesEffect
+from eventscope.operators.lists import ListEffect
 from eventscope.queue.records import DeadLetter
 from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
 from tests.operators.oracle import differing
 from tests.operators.shop import TRUTH, counting_comments, tables
-from tests.waiting import operator, until, until_async
+from tests.waiting import operator, until, until_async, until_state
 
 COUNTS = "post_with_comments_counts"
 HOUR = 3_600_000
@@ -167,6 +170,61 @@ async def test_a_handler_that_takes_tx_writes_a_retried_letter_once(
     assert rows[:2] == [(1,), (3,)]
 
 
+@pytest.mark.parametrize("more", [{}, {"concurrency": 2, "key": "text"}, {"batch": 3}])
+async def test_it_is_the_event_that_fails_which_is_given_up_and_not_one_before_it(
+    notes: Write, connection: Connection, make_settings: MakeSettings, more: dict[str, Any]
+) -> None:
+    app, calls = EventScope("letters"), list[int]()
+
+    @app.operator(entities=["notes"], on_failure="dead_letter", **more)
+    async def picky(event: Any) -> None:
+        events = event if isinstance(event, list) else [event]
+        for each in events:
+            calls.append(each.new_record["id"])
+        if any(each.new_record["id"] == 3 for each in events):
+            raise ValueError("no 3")
+
+    settings = make_settings(operator_queue_max_retries=0)
+    async with Engine(app, settings) as engine:
+        await connection.execute("INSERT INTO notes SELECT n, 'x' FROM generate_series(1, 5) n")
+        await engine.settle(60)
+        [letter] = await letters(engine)
+        assert (letter.event.event().new_record or {})["id"] == 3
+    assert [*dict.fromkeys(calls)] == [1, 2, 3, 4, 5]
+    if not more:
+        assert calls == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("effect", "more"),
+    [
+        (lambda operator, mark: HandlerEffect(operator, mark), {}),
+        (lambda operator, mark: LanesEffect(operator, mark, lambda: False), {"concurrency": 2}),
+        (lambda operator, mark: ListEffect(operator, None, mark), {"batch": 2}),
+    ],
+    ids=["one by one", "in lanes", "in lists"],
+)
+async def test_a_retried_letter_that_ends_the_process_counts_against_its_operator(
+    notes: Write, make_settings: MakeSettings, effect: Any, more: dict[str, Any]
+) -> None:
+    app, marks, seen = EventScope("letters"), list[int](), list[list[int]]()
+
+    @app.operator(entities=["notes"], on_failure="dead_letter", **more)
+    async def fatal(event: Any) -> None:
+        seen.append([*marks])
+        raise ValueError("no")
+
+    async with Engine(app, make_settings(operator_queue_max_retries=0)) as engine:
+        await notes(1)
+        await engine.settle(60)
+        [letter] = await letters(engine, "fatal")
+    [operator] = app.operators
+    with pytest.raises(ValueError, match="no"):
+        await effect(operator, marks.append).redo(letter)
+    assert seen[-1] == [letter.event.seq], "it is marked while the handler runs"
+    assert marks == [letter.event.seq, 0]
+
+
 @pytest.fixture
 async def few(connection: Connection) -> None:
     """Posts 1 to 9, of whose derived rows none may count more than two comments."""
@@ -186,8 +244,8 @@ async def test_an_id_is_retried_by_itself_while_others_go_on(
         await until(lambda: operator(engine, COUNTS).retrying == 1)
         await connection.execute("INSERT INTO comments (post_id) VALUES (1)")
         await until_async(lambda: counted(connection, 1, 1))
-        state = operator(engine, COUNTS)
-        assert (state.state, state.depth, state.dead) == ("backing-off", 0, 0)
+        state = await until_state(engine, COUNTS, "backing-off")
+        assert (state.depth, state.dead) == (0, 0)
         assert state.next_retry is not None
     async with Engine(counting_comments(), settings) as engine:
         await until(lambda: operator(engine, COUNTS).state == "backing-off")
