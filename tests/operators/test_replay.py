@@ -16,6 +16,7 @@ from eventscope.engine import Engine
 from eventscope.engine.commands import CommandRefused, Pause, Replay, Resume
 from eventscope.event import EventId
 from eventscope.queue.base import QueueError
+from eventscope.queue.event import Place
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
@@ -217,6 +218,33 @@ async def test_it_goes_on_after_a_restart_in_its_middle(
     async with Engine(app, settings) as engine:
         await engine.settle(60)
     assert await seen(connection) == [1, 2, 3, 4, 5, 2, 3, 4, 6]
+
+
+async def test_it_goes_on_after_an_end_between_the_rewind_and_its_note(
+    notes: Write, connection: Connection, settings: Settings, audited: EventScope
+) -> None:
+    """The ledger then stands before the replay, and only the queue tells where to go on."""
+    async with Engine(audited, settings) as engine:
+        await notes(1, 2, 3, 4, 5)
+        await engine.settle(60)
+        ids = await event_ids(connection)
+        effect = runner_of(engine)._effect
+        jump, jumps = effect.jump, list[Place]()
+
+        async def ends_after_the_rewind(place: Place) -> None:
+            await jump(place)
+            jumps.append(place)
+            if len(jumps) == 2:
+                raise QueueError("the end")
+
+        effect.jump = ends_after_the_rewind
+        await engine.command(Replay("audit", ids[1], ids[2]))
+        with pytest.raises(QueueError, match="the end"):
+            await engine.wait()
+        assert jumps[1] < jumps[0]
+    async with Engine(audited, settings) as engine:
+        await engine.settle(60)
+    assert await seen(connection) == [1, 2, 3, 4, 5, 2, 3]
 
 
 async def test_a_replay_of_what_it_has_not_had_or_the_queue_no_longer_has_is_refused(
