@@ -112,6 +112,38 @@ async def at_least(confirmed: Confirmed, lsn: Lsn) -> bool:
     return await confirmed() >= lsn
 
 
+async def test_what_is_applied_is_told_soon_though_nothing_else_comes(
+    notes: Write, held: Callable[..., Settings], confirmed: Confirmed
+) -> None:
+    app = Watching()
+    async with Engine(app, held()) as engine:
+        await engine.command(Pause("watch"))
+        await notes(1)
+        await until(lambda: operator(engine, "watch").depth == 1)
+        await engine.command(Resume("watch"))
+        async with asyncio.timeout(intake.FEEDBACK / 2):
+            await until_async(lambda: at_least(confirmed, engine._reader.stored))
+
+
+async def test_what_is_done_while_the_engine_stops_is_told_too(
+    notes: Write, held: Callable[..., Settings], confirmed: Confirmed
+) -> None:
+    app, begun, gate = EventScope("applied"), [], asyncio.Event()
+
+    @app.operator(entities=["notes"])
+    async def slow(event: Event) -> None:
+        begun.append(event.id)
+        await gate.wait()
+
+    async with Engine(app, held()) as engine:
+        await notes(1)
+        await until(lambda: begun)
+        stored = engine._reader.stored
+        asyncio.get_running_loop().call_later(0.05, gate.set)
+    await until_async(lambda: at_least(confirmed, stored))
+    assert len(begun) == 1
+
+
 async def test_nothing_is_pinned_while_there_is_nothing_to_apply(
     notes: Write, connection: Connection, held: Callable[..., Settings], confirmed: Confirmed
 ) -> None:
@@ -137,7 +169,9 @@ async def test_what_an_operator_has_not_applied_comes_again_after_a_restart_in_a
     confirmed: Confirmed,
     state: str,
     mend: Command,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(intake, "_IDLE_ADVANCE", 0.0)
     app = Failing(2)
     settings = held(
         operator_queue_max_retries=0 if state == "halted" else 5,
@@ -162,10 +196,12 @@ async def test_what_an_operator_has_not_applied_comes_again_after_a_restart_in_a
         if settings.queue_storage_adapter == "sqlite":
             await until_state(engine, "watch", state)
             assert app.ids == []
+            await stays_before(confirmed, await position(connection), engine, connection)
+            assert await confirmed() <= before, "nor after a restart"
             await engine.command(mend)
         await engine.settle(60)
         assert app.ids == [2, 3]
-    assert await confirmed() > before, "what was applied is told with the end"
+    await until_async(lambda: at_least(confirmed, Lsn(before + 1)))  # it is told with the end
     async with Engine(app, settings) as engine:
         await engine.settle(60)
         assert app.ids == [2, 3], "and does not come again"
