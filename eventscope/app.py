@@ -352,8 +352,7 @@ class EventScope:
             return self._running("ask").processed(lsn)
         if known_as(token) not in self.entities:
             raise scoping.unknown(known_as(token), self.entities)
-        until = self._running("ask").processed_until(known_as(token))
-        at = microseconds(updated_at)
+        at, until = microseconds(updated_at), self._running("ask").processed_until(known_as(token))
         return at is not None and until is not None and at <= until
 
     def _running(self, what: str) -> Progress:

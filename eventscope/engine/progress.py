@@ -23,6 +23,8 @@ _LOOK: Final = 0.002
 """Seconds between two questions to the server how far it is, while somebody waits for that."""
 _PATIENCE: Final = 10
 """Looks after which the server is made to write to disk what it has not yet."""
+_RARELY: Final = 500
+"""Looks after which it is so again: the token may be one that nobody has given."""
 _MOST: Final = 10_000
 """Transactions that are told apart."""
 
@@ -105,7 +107,7 @@ class EngineProgress:
             looks = 0
             while max(self._ahead.values(), default=0) > self._seen_now():
                 looks += 1
-                if looks % _PATIENCE == 0:
+                if looks == _PATIENCE or looks % _RARELY == 0:
                     with suppress(Unreachable):
                         await self._reader.server_position()
                 self._reader.ask()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import psycopg
@@ -94,8 +95,9 @@ async def test_who_asks_without_waiting_is_told_in_the_end(
     app = Watching()
     async with Engine(app, settings):
         await notes(1)
+        await connection.execute("CREATE TABLE elsewhere ()")  # of which nothing comes unasked
         token = await app.token(connection)
-        await until(lambda: app.processed(token))
+        await until(lambda: app.processed(token), patience=5)
         assert app.ids == [1]
 
 
@@ -272,10 +274,10 @@ async def test_a_lost_connection_takes_nothing_back(
 ) -> None:
     app = Watching()
     async with Engine(app, settings) as engine:
-        await notes(1)
-        await connection.execute("CREATE TABLE elsewhere AS SELECT 1")
-        token = await app.token(connection)
-        await app.wait_for(token, timeout=60)
+        for n in range(3):  # more often than the queue takes note of what is not for it
+            await connection.execute(f"CREATE TABLE elsewhere_{n} ()".encode())
+            token = await app.token(connection)
+            await app.wait_for(token, timeout=60)
         await connection.execute(
             "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
         )
@@ -286,17 +288,28 @@ async def test_a_lost_connection_takes_nothing_back(
 async def test_an_engine_in_another_thread_is_waited_for(
     notes: Write, connection: Connection, settings: Settings
 ) -> None:
-    app = Watching()
+    app, gate = EventScope("engine"), threading.Event()
+
+    @app.operator(entities="notes")
+    def held(event: Event) -> None:
+        gate.wait(60)
+
     thread = EngineThread(app, settings)
     await asyncio.to_thread(thread.start)
     try:
         await notes(1)
         token = await app.token(connection)
-        await app.wait_for(token, timeout=60)
-        assert (app.ids, app.processed(token)) == ([1], True)
         with pytest.raises(TimeoutError):
-            await app.wait_for("FFFFFFFF/0", timeout=0.05)
+            await app.wait_for(token, timeout=0.1)
+        assert not app.processed(token)
+        opening = threading.Timer(0.1, gate.set)  # when this loop has nothing else to do
+        opening.start()
+        began = time.monotonic()
+        await app.wait_for(token, timeout=20)
+        assert time.monotonic() - began < 10, "this loop was woken"
+        assert app.processed(token)
     finally:
+        gate.set()
         await asyncio.to_thread(thread.stop)
 
 

@@ -6,11 +6,26 @@ Mirrors test/event_streamex/entity_processed_test.exs of EventStreamex 1.2.1, wh
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+
+import pytest
 
 from eventscope.progress import microseconds
 
 
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine that is not in UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
 def test_a_time_is_microseconds_since_1970_with_or_without_a_zone() -> None:
     assert microseconds(None) is None
     assert microseconds("bad arg") is None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from eventscope.queue.base import QueueError
-from eventscope.queue.records import Backfill, OperatorRecord
+from eventscope.queue.records import Backfill, OperatorRecord, ProcessStatus
 from tests.queue.batches import Writer, ids
 
 FAILING = OperatorRecord(
@@ -252,3 +252,15 @@ async def test_the_events_of_a_replay_that_is_asked_for_are_kept(queue, writer):
     assert await queue.place(2) is not None, "where it is to stand is known"
     await queue.save_operator(OperatorRecord("paused", 6))
     assert await queue.prune() == 3
+
+
+async def test_how_far_entities_are_processed_is_kept_the_last_saved_at_the_end(queue, reopen):
+    assert await queue.process_statuses() == []
+    for status in (ProcessStatus("posts", 5, 1), ProcessStatus("users", 3, 2)):
+        await queue.save_process_status(status)
+    await queue.save_process_status(ProcessStatus("posts", 9, 3))
+    queue = await reopen(queue)
+    assert await queue.process_statuses() == [
+        ProcessStatus("users", 3, 2),
+        ProcessStatus("posts", 9, 3),
+    ]
