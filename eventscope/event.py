@@ -121,9 +121,21 @@ class Event:
     UTF-8) and ``transactional``. A message that was not has ``xid`` 0 and the time of its arrival.
     """
 
+    __slots__ = (
+        "_form",
+        "_load",
+        "_loaded",
+        "id",
+        "key_columns",
+        "lsn",
+        "source",
+        "timestamp",
+        "type",
+        "xid",
+    )
+
     def __init__(
         self,
-        *,
         id: EventId,
         type: EventType,
         source: Source,

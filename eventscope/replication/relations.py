@@ -133,14 +133,14 @@ def event_of(relation: Relation, message: bytes, transaction: Transaction, index
     if not relation.table:  # of messages whose prefix nobody follows
         source = replace(source, table=pgoutput.parse_message(message).prefix)
     return Event(
-        id=EventId(f"{end_lsn}/{index}"),
-        type=pgoutput.EVENT_TYPE_OF[message[0]],
-        source=source,
-        timestamp=timestamp,
-        lsn=transaction.commit_lsn,
-        xid=transaction.xid,
-        key=relation.key,
-        load=partial(_load, relation, message),
+        EventId(f"{end_lsn}/{index}"),
+        pgoutput.EVENT_TYPE_OF[message[0]],
+        source,
+        timestamp,
+        transaction.commit_lsn,
+        transaction.xid,
+        relation.key,
+        partial(_load, relation, message),
     )
 
 
