@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
-from eventscope.declaration import Operator
+from eventscope.declaration import Operator, QueryOperator
 from eventscope.operators.interest import Interest
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
@@ -17,9 +17,11 @@ from eventscope.queue.event import QueuedEvent
 _FIRST: Final = 50
 """Events that are read at first, when nobody knows how large they are."""
 _MOST: Final = 500
-"""Events read at once; the most that a query operator makes one transaction of."""
-_MOST_AS_ARRAY: Final = 2_000
-"""The same for one whose SQL takes all ids at once: the statement is a smaller part of its work."""
+"""Events read at once for a handler."""
+_MOST_OF_QUERY: Final = 2_000
+"""Events that a query operator makes one transaction of: the more, the fewer ids for each."""
+_MOST_AS_ARRAY: Final = 5_000
+"""The same for one whose SQL takes all ids at once."""
 _BYTES: Final = 4 * 1024 * 1024
 """What these are to take of the memory at most, as far as it can be foreseen."""
 
@@ -48,7 +50,7 @@ class Reading:
         self._interest = Interest(operator)
         self._queue = queue
         self._limit = _FIRST
-        self._most = max(_MOST_AS_ARRAY if operator.batch is True else _MOST, operator.batch or 0)
+        self._most = _most(operator)
         self._wanted: _Wanted | None = None
         self._ahead: asyncio.Task[_Read] | None = None
 
@@ -94,6 +96,12 @@ class Reading:
         size = sum(len(queued.message) for queued in read)
         fitting = _BYTES * len(read) // size if size else self._most
         return max(1, min(2 * self._limit, self._most, fitting))
+
+
+def _most(operator: Operator) -> int:
+    if isinstance(operator, QueryOperator):
+        return _MOST_AS_ARRAY if operator.batch else _MOST_OF_QUERY
+    return max(_MOST, operator.batch or 0)
 
 
 async def _dropped(task: asyncio.Task[_Read]) -> None:

@@ -35,7 +35,7 @@ from eventscope.settings import Settings
 
 _POSTS: Final = 1_000
 _NAME: Final = "post_with_comments_counts"
-_TABLES: Final = f"""
+TABLES: Final = f"""
 CREATE TABLE posts (id bigint PRIMARY KEY, title text);
 CREATE TABLE comments (id bigserial PRIMARY KEY, post_id bigint, body text);
 CREATE INDEX ON comments (post_id);
@@ -72,7 +72,10 @@ _IDS: Final[dict[str, Callable[[int], Ids]]] = {
 
 
 def original_rate(url: str, ids: Ids) -> float:
-    """Events a second of the original's shape: four commits an event."""
+    """Events a second of the original's shape, four commits an event; for a twentieth of them."""
+    _empty(url)
+    _write(url, ids)
+    ids = ids[: max(len(ids) // 20, 1)]
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = psycopg.RawCursor(connection)
         began = time.perf_counter()
@@ -92,6 +95,7 @@ def original_rate(url: str, ids: Ids) -> float:
 
 def our_rate(url: str, ids: Ids, form: str) -> tuple[float, float]:
     """Events a second that eventscope applies of a backlog, and µs of its CPU an event."""
+    _empty(url)
     with tempfile.TemporaryDirectory() as directory:
         return asyncio.run(_catch_up(url, ids, form, Path(directory)))
 
@@ -129,6 +133,11 @@ def _application(form: str) -> EventScope:
 
 app = _application("$1")
 """What the latency is measured of."""
+
+
+def _empty(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE comments, {_NAME}")
 
 
 def _write(url: str, ids: Ids) -> None:
@@ -194,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with EmbeddedServer(tcp=True) as server:
         url = server.create_database("operators")
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(_TABLES)
+            connection.execute(TABLES)
         for kind, choose in _IDS.items():
             _print_rates(url, kind, choose, options)
         found = latencies(url, options.commits)
@@ -211,7 +220,7 @@ def _print_rates(
     events: int = options.events
     base, rates = [], dict[str, list[tuple[float, float]]]()
     for _ in range(options.rounds):
-        base.append(original_rate(url, choose(max(events // 20, 1))))
+        base.append(original_rate(url, choose(events)))
         for form in _SQL:
             rates.setdefault(form, []).append(our_rate(url, choose(events), form))
     original = statistics.median(base)
