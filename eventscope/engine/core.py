@@ -300,9 +300,10 @@ class Engine:
         while True:
             await asyncio.sleep(_PRUNE_INTERVAL)
             await self._workforce.save()
-            await self._broadcast.reach(self._queue.last_seq)
-            await self._statuses_reach(self._queue.last_seq)
-            dropped = await self._queue.prune()
+            seen = self._queue.last_seq
+            await self._broadcast.reach(seen)
+            await self._statuses_reach(seen)
+            dropped = await self._queue.prune(until=seen)
             if dropped:
                 _log.debug("history dropped", events=dropped)
 

@@ -233,8 +233,10 @@ class Queue(Desk, Protocol):
     async def seq_from_lsn(self, lsn: int) -> int:
         """The first event whose commit record lies there or later, or ``last_seq + 1``."""
 
-    async def prune(self) -> int:
+    async def prune(self, until: int | None = None) -> int:
         """Give up history that no operator needs and retention no longer keeps.
+
+        Nothing behind ``until`` is given up, as somebody else has still to see it.
 
         Returns the number of events dropped. Never blocks an append for long. An operator that
         the application no longer has needs its events like any other; a dead letter needs none.

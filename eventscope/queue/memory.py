@@ -163,10 +163,11 @@ class MemoryQueue(MemoryDesk):
         """The first event whose commit record lies there or later."""
         return self._first_of(lambda known: known.commit_lsn >= lsn)
 
-    async def prune(self) -> int:
+    async def prune(self, until: int | None = None) -> int:
         """Give up history that no operator needs and retention no longer keeps."""
         needs = (record.needs_after for record in self._operators.values())
         passed = min(needs, default=self.last_seq)
+        passed = passed if until is None else min(passed, until)
         end = min(passed, self.last_seq - self._history(), self.last_seq)
         dropped = max(end + 1 - self._oldest_seq, 0)
         del self._rows[:dropped]

@@ -52,10 +52,11 @@ class Retention:
         oldest = await self._value("SELECT min(seq) FROM event")
         self.oldest_seq = oldest if oldest is not None else last_seq + 1
 
-    async def prune(self, last_seq: int) -> int:
+    async def prune(self, last_seq: int, until: int | None = None) -> int:
         """Give up events and what is known of their transactions; returns how many events."""
         lowest = await self._value(_LOWEST)
         passed = last_seq if lowest is None else min(lowest, last_seq)
+        passed = passed if until is None else min(passed, until)
         end = min(passed, last_seq - await self._history())
         dropped = 0
         while self.oldest_seq <= end:

@@ -155,10 +155,10 @@ class SqliteQueue(LogView, Desk):
                 ("DELETE FROM event WHERE seq > (SELECT coalesce(max(last_seq), 0) FROM txn)", ())
             )
 
-    async def prune(self) -> int:
+    async def prune(self, until: int | None = None) -> int:
         """Give up history, in small steps between which appends go on."""
         with writing(self.path):
-            dropped = await self._retention.prune(self.last_seq)
+            dropped = await self._retention.prune(self.last_seq, until)
             latest = {version for version, _ in self._latest.values()}
             unused = await self._retention.prune_relations(self._relations.keys() - latest)
             await self._retention.prune_mappings()

@@ -47,8 +47,8 @@ async def test_history_is_not_given_up_before_it_has_been_heard_of(
                 waits_or_pruned.set()
             await reach(seq)
 
-        async def pruning() -> int:
-            dropped = await prune()
+        async def pruning(until: int | None = None) -> int:
+            dropped = await prune(until)
             if dropped:
                 waits_or_pruned.set()
             return dropped

@@ -34,10 +34,10 @@ async def pruned(engine: Engine, oldest: int) -> None:
     rounds = 0
     prune = engine._queue.prune
 
-    async def counted() -> int:
+    async def counted(until: int | None = None) -> int:
         nonlocal rounds
         rounds += 1
-        return await prune()
+        return await prune(until)
 
     engine._queue.prune = counted  # type: ignore[method-assign]
     await until(lambda: rounds >= 3)

@@ -268,6 +268,15 @@ async def test_an_operator_that_was_dropped_needs_nothing(queue, writer):
     assert await queue.prune() == 2
 
 
+async def test_what_somebody_has_still_to_see_is_not_given_up(queue, writer):
+    version = writer.table("posts")
+    await queue.append(*writer.rows(version, "a", "b", "c").commit().take())
+    assert await queue.prune(until=1) == 1
+    assert ids(await queue.read(0, [version], ALL)) == ["b", "c"]
+    assert await queue.prune(until=0) == 0
+    assert await queue.prune() == 2
+
+
 async def test_a_relation_version_goes_with_its_last_event_but_not_the_latest_one(
     queue, writer, reopen
 ):
