@@ -95,3 +95,8 @@ def make_settings(database: str, tmp_path: Path) -> MakeSettings:
 def settings(make_settings: MakeSettings) -> Settings:
     """Settings for the test's database, which retry fast."""
     return make_settings()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a core, as most tests wait for a server or a program most of their time."""
+    return 2 * (os.cpu_count() or 1)

@@ -48,6 +48,8 @@ class Attempts:
     ) -> None:
         self.failed = 0
         """Failed attempts since the start."""
+        self._lost = 0
+        """Attempts in a row that could not reach the database."""
         self._operator = operator
         self._standing = standing
         self._activity = activity
@@ -56,33 +58,35 @@ class Attempts:
         self._letters = letters
 
     async def make(self, work: Work, failed: Failed) -> bool:
-        """Do some work, for as long as it takes to reach the database; False if it failed.
+        """Do some work; False if it is not done, and then what is left of it is to be looked up.
 
         Raises:
             SourceError: another instance has taken over, or the ledger is not as we left it.
             QueueError: the queue cannot be used any more.
         """
-        lost = 0
-        while not self._activity.is_held:
-            self._activity.enter("running")
-            try:
-                await work()
-            except ConnectionLost as error:
-                self._activity.enter("waiting", f"the database: {error}")
-                await self._activity.sleep(_RECONNECT_WAITS[min(lost, len(_RECONNECT_WAITS) - 1)])
-                lost += 1
-            except Moved as moved:
-                await self._standing.take_up(moved.place)
-                return False
-            except (SourceError, QueueError):
-                raise
-            except Exception as error:
-                self.failed += 1
-                await failed(self._reports.failure(error))
-                return False
-            else:
-                return True
-        return False
+        if self._activity.is_held:
+            return False
+        self._activity.enter("running")
+        try:
+            await work()
+        except ConnectionLost as error:
+            # not again at once: some of the work may be done
+            self._activity.enter("waiting", f"the database: {error}")
+            wait = _RECONNECT_WAITS[min(self._lost, len(_RECONNECT_WAITS) - 1)]
+            self._lost += 1
+            await self._activity.sleep(wait)
+            return False
+        except Moved as moved:
+            await self._standing.take_up(moved.place)
+            return False
+        except (SourceError, QueueError):
+            raise
+        except Exception as error:
+            self.failed += 1
+            await failed(self._reports.failure(error))
+            return False
+        self._lost = 0
+        return True
 
     async def turn_of(self, head: QueuedEvent) -> bool:
         """Wait until an event may be tried; False if something else is to be done first."""

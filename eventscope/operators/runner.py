@@ -283,7 +283,7 @@ class Runner:
         error = self._backfilling.error if self._backfilling is not None else None
         is_backing_off = error is not None or self.letters.next_retry is not None
         self.activity.enter("backing-off" if is_backing_off else "idle", error or "")
-        if is_paused or self.standing.depth == 0:
+        if is_paused or self.standing.depth <= 0:
             await self.activity.rest(None if is_paused else self._next_wait)
 
     @property

@@ -111,6 +111,28 @@ async def test_a_lost_connection_that_it_hides_does_not_lose_its_work(
     assert await (await connection.execute("SELECT id FROM seen")).fetchall() == [(1,)]
 
 
+async def test_a_connection_lost_between_events_repeats_none_of_them(
+    notes: Write, connection: Connection, settings: Settings
+) -> None:
+    app, calls = EventScope("handlers"), list[int]()
+
+    @app.operator(entities=["notes"])
+    async def handler(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+        id = (event.new_record or {})["id"]
+        calls.append(id)
+        await tx.execute("INSERT INTO seen (id) VALUES (%s)", [id])
+        if id in (3, 5) and calls.count(id) == 1:
+            await tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async with Engine(app, settings) as engine:
+        await connection.execute("INSERT INTO notes SELECT n, 'x' FROM generate_series(1, 6) n")
+        await engine.settle(60)
+        assert (operator(engine, "handler").depth, operator(engine, "handler").applied) == (0, 6)
+    assert calls == [1, 2, 3, 3, 4, 5, 5, 6]
+    rows = await connection.execute("SELECT id FROM seen ORDER BY n")
+    assert await rows.fetchall() == [(id,) for id in range(1, 7)]
+
+
 async def test_what_a_handler_makes_of_rows_is_its_own_affair(
     notes: Write, settings: Settings
 ) -> None:
