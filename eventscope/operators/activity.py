@@ -53,6 +53,8 @@ class Activity:
     def retry(self) -> None:
         """End the wait that is under way."""
         self._retry_now = True
+        if self.phase == "halted":  # at once, as nobody waits for an operator that has halted
+            self.enter("running")
         self._nudge.set()
 
     def stop(self) -> None:
