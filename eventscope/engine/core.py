@@ -79,7 +79,6 @@ class Engine:
         self._workforce: Workforce
         self._controls: Controls
         self._applied: Applied | None = None
-        self._orphans: tuple[str, ...] = ()
         self._broker: Broker
         self._broadcast: Broadcast
         self._progress: EngineProgress | None = None
@@ -121,7 +120,6 @@ class Engine:
             await self._reader.prepare()
             self._server = server_label(settings)
             await workforce.start()
-            self._orphans = await workforce.orphans()
             self._controls = Controls(self._queue, workforce.runners, workforce.forget)
             await self._broker.open()
             self._progress = EngineProgress(self.app, self._queue, self._reader, workforce.runners)
@@ -224,7 +222,7 @@ class Engine:
                 events=reader.events,
             ),
             operators=tuple(map(_operator_snapshot, self._workforce.runners.values())),
-            orphans=self._orphans,
+            orphans=self._workforce.orphans,
         )
 
     async def command(self, command: Command, by: str = "the program") -> str:
@@ -233,9 +231,7 @@ class Engine:
         Raises:
             CommandRefused: it is not possible now; the message says why.
         """
-        done = await self._controls.do(command, by)
-        self._orphans = await self._workforce.orphans()
-        return done
+        return await self._controls.do(command, by)
 
     async def _report(self) -> str:
         status = await of_running(self.snapshot(), self._queue, os.getpid())

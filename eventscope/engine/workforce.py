@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 import structlog
@@ -37,7 +37,7 @@ from eventscope.settings import Settings
 
 _log = structlog.get_logger("eventscope.engine")
 
-_CRASHES: int = 3
+_CRASHES: Final = 3
 """Ends of the process at one event after which its operator is paused."""
 
 
@@ -52,6 +52,8 @@ class Workforce:
 
     def __init__(self, app: EventScope, settings: Settings, queue: Queue) -> None:
         self.runners: dict[str, Runner] = {}
+        self.orphans: tuple[str, ...] = ()
+        """The operators that the queue knows and the application does not."""
         self._app = app
         self._settings = settings
         self._queue = queue
@@ -59,7 +61,6 @@ class Workforce:
         self._ledgered = ledgered(app) if settings.exactly_once else ()
         self._ledger = Ledger(settings, app.name) if self._ledgered else None
         self._claimed = asyncio.Event()
-        self._stopping = False
 
     async def start(self) -> None:
         """Have every operator stand where it stood."""
@@ -79,6 +80,7 @@ class Workforce:
                 await self._queue.drop_backfill(operator.name)
             await runner.start(record, effect, backfilling)
             self.runners[operator.name] = runner
+        await self._look_for_orphans()
 
     async def claim(self, identity: SystemIdentity) -> None:
         """Make the ledger ours, now that the slot is; at first, stand where it says.
@@ -126,11 +128,7 @@ class Workforce:
         ledger = self._ledger or Ledger(self._settings, self._app.name)
         await ledger.drop(name)
         await self._queue.drop_operator(name)
-
-    async def orphans(self) -> tuple[str, ...]:
-        """The operators that the queue knows and the application does not."""
-        known = (record.name for record in await self._queue.operators())
-        return tuple(name for name in known if name not in self.runners)
+        await self._look_for_orphans()
 
     @property
     def done(self) -> int:
@@ -159,6 +157,10 @@ class Workforce:
             await runner.close()
         if self._marks is not None:
             self._marks.close()
+
+    async def _look_for_orphans(self) -> None:
+        known = (record.name for record in await self._queue.operators())
+        self.orphans = tuple(name for name in known if name not in self.runners)
 
     def _effect(
         self, operator: Operator, runner: Runner, reports: Reports

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from eventscope.declaration import HandlerOperator
@@ -17,6 +18,16 @@ _AT_ONCE: Final = 8
 
 Mark = Callable[[int], None]
 """Notes which event an operator is at, where that survives the process; 0 for none."""
+
+
+@contextmanager
+def marked(mark: Mark, queued: QueuedEvent) -> Iterator[None]:
+    """Have an operator be known to be at one event."""
+    try:
+        mark(queued.seq)
+        yield
+    finally:
+        mark(0)
 
 
 class HandlerEffect:
@@ -62,11 +73,8 @@ class HandlerEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        try:
-            self._mark(letter.event.seq)
+        with marked(self._mark, letter.event):
             await self._call(letter.event.event())
-        finally:
-            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Nothing is noted anywhere but in the queue."""
@@ -102,11 +110,8 @@ class TransactionEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        try:
-            self._mark(letter.event.seq)
+        with marked(self._mark, letter.event):
             await self._apply(letter.event, None)
-        finally:
-            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Stand elsewhere in the ledger."""

@@ -11,7 +11,7 @@ from eventscope.declaration import HandlerOperator
 from eventscope.event import UNCHANGED, Event
 from eventscope.operators.calling import Caller
 from eventscope.operators.effect import Passed
-from eventscope.operators.handler import Mark
+from eventscope.operators.handler import Mark, marked
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import DeadLetter
 
@@ -66,11 +66,8 @@ class LanesEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        try:
-            self._mark(letter.event.seq)
+        with marked(self._mark, letter.event):
             await self._callers[0](letter.event.event())
-        finally:
-            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Nothing is noted anywhere but in the queue; what is replayed was not done."""

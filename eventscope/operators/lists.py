@@ -9,7 +9,7 @@ import structlog
 from eventscope.declaration import HandlerOperator
 from eventscope.operators.calling import Caller
 from eventscope.operators.effect import Passed
-from eventscope.operators.handler import Mark
+from eventscope.operators.handler import Mark, marked
 from eventscope.operators.offsets import Moved
 from eventscope.operators.session import ConnectionLost, Session
 from eventscope.queue.event import Place, QueuedEvent
@@ -70,11 +70,8 @@ class ListEffect:
 
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
-        try:
-            self._mark(letter.event.seq)
+        with marked(self._mark, letter.event):
             await self._apply([letter.event], None)
-        finally:
-            self._mark(0)
 
     async def jump(self, place: Place) -> None:
         """Stand elsewhere in the ledger."""

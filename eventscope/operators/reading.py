@@ -36,6 +36,8 @@ class _Read(NamedTuple):
     events: Sequence[QueuedEvent]
     to: int
     """How far there are no others."""
+    is_full: bool
+    """Whether there may be more of them."""
 
 
 class Reading:
@@ -67,12 +69,11 @@ class Reading:
             await _dropped(ahead)
             ahead = None
         read = await (ahead or self._read(wanted))
-        is_full = len(read.events) == wanted.limit
         self._limit = self._paced(read.events)
-        if is_full:
+        if read.is_full:
             self._wanted = _Wanted(read.to, self._limit, until)
             self._ahead = asyncio.create_task(self._read(self._wanted))
-        return read
+        return read.events, read.to
 
     async def close(self) -> None:
         """Give up what is read ahead."""
@@ -85,7 +86,7 @@ class Reading:
         relations = self._followed()
         events = await self._queue.read(wanted.after, relations, wanted.limit, until=end)
         is_full = len(events) == wanted.limit
-        return _Read(events, events[-1].seq if is_full else max(wanted.after, end))
+        return _Read(events, events[-1].seq if is_full else max(wanted.after, end), is_full)
 
     def _followed(self) -> Collection[int]:
         known, interest = self._queue.relations, self._interest

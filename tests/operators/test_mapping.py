@@ -18,6 +18,7 @@ from eventscope.declaration import QueryOperator
 from eventscope.operators.dirty import Dirty
 from eventscope.operators.query import Recomputation
 from eventscope.queue.event import QueuedEvent
+from eventscope.queue.memory_desk import MemoryDesk
 from eventscope.queue.records import Target
 from tests.conftest import Connection, MakeSettings
 from tests.operators.oracle import differing
@@ -26,17 +27,8 @@ from tests.operators.test_coalescing import CHANGE, TABLES, TRUTHS, an_app, writ
 from tests.replication.reading import Reading, reading
 
 
-class Maps:
+class Maps(MemoryDesk):
     """Keeps maps in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], dict[Target, Target | None]] = {}
-
-    async def mapped(
-        self, operator: str, entity: str, keys: Collection[Target]
-    ) -> dict[Target, Target | None]:
-        kept = self.kept.get((operator, entity), {})
-        return {key: kept[key] for key in keys if key in kept}
 
     async def map(
         self,
@@ -46,16 +38,10 @@ class Maps:
         removed: Collection[Target] = (),
     ) -> None:
         assert not mapping.keys() & set(removed)
-        kept = self.kept.setdefault((operator, entity), {})
-        kept |= mapping
-        for key in removed:
-            kept.pop(key, None)
-
-    async def unmap(self, operator: str, entity: str) -> None:
-        self.kept.pop((operator, entity), None)
+        await super().map(operator, entity, mapping, removed)
 
     def keys(self, entity: str) -> set[Target]:
-        [kept] = [kept for (_, name), kept in self.kept.items() if name == entity]
+        [kept] = [kept for (_, name), kept in self._mapped.items() if name == entity]
         return kept.keys() - {()}
 
 
