@@ -13,7 +13,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -36,6 +44,21 @@ _PARTS = frozenset(_LIBPQ.values())
 
 class SettingsError(EventScopeError):
     """A settings key or value that cannot be; the message names it, its source and the cure."""
+
+
+class Ui(BaseModel):
+    """How the dashboard looks and is used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    theme: str = "eventscope"
+    ascii: bool | None = None
+    """Whether to draw with ASCII alone; by default where the terminal's encoding is not UTF-8."""
+    mouse: bool = True
+    keys: dict[str, str] = {}
+    """Other keys for actions: by the id of a binding, keys with commas between them."""
+    filters: dict[str, str] = {}
+    """Saved filters by name."""
 
 
 class Settings(BaseSettings):
@@ -86,6 +109,8 @@ class Settings(BaseSettings):
     """What is told of failures: ``log``, or ``package.module:Class``."""
     pubsub: str = "local"
     """What carries messages to listeners: ``local``, or ``package.module:Class``."""
+    ui: Ui = Ui()
+    """How the dashboard looks and is used."""
 
     @field_validator("acknowledge")
     @classmethod

@@ -75,11 +75,11 @@ def find_a_telling_update(app: EventScopeApp) -> None:
     screen = app.screen
     if not isinstance(screen, Dashboard):
         raise TypeError("the dashboard is not on the screen")
-    event = screen.feed.selected()
-    while event is not None and not tells(event):
+    entry = screen.feed.selected()
+    while entry is not None and not tells(entry.event()):
         screen.feed.action_move(-1)
         above = screen.feed.selected()
-        event = above if above is not event else None
+        entry = above if above is not entry else None
 
 
 def tells(event: Event) -> bool:

@@ -19,6 +19,15 @@ class Listed:
     """An entry for the ring that holds an event."""
 
     held: Event
+    seq: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.held.name,)
+
+    @property
+    def type(self) -> EventType:
+        return self.held.type
 
     def event(self) -> Event:
         return self.held

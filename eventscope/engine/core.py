@@ -22,6 +22,7 @@ from eventscope.engine.controls import Controls
 from eventscope.engine.loop_watch import watch_loop
 from eventscope.engine.mailbox import Mailbox
 from eventscope.engine.progress import EngineProgress
+from eventscope.engine.questions import Answer, Known, Question
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
@@ -233,6 +234,12 @@ class Engine:
         """
         return await self._controls.do(command, by)
 
+    async def ask(self, question: Question[Answer]) -> Answer:
+        """Look up what no snapshot holds."""
+        return await question.answer(
+            Known(self.app, self.settings, self._queue, self._workforce.runners)
+        )
+
     async def _report(self) -> str:
         status = await of_running(self.snapshot(), self._queue, os.getpid())
         return msgspec.json.encode(status).decode()
@@ -351,6 +358,12 @@ def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
         retrying=runner.letters.retrying,
         skipped=runner.skipped,
         backfill=_progress(runner.backfill),
+        events=operator.events,
+        position=runner.standing.position,
+        failing=record.failed_seq,
+        replay_to=record.replay_to,
+        resume_at=record.resume_at,
+        letters=runner.letters.events,
     )
 
 

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from eventscope.event import Event
+from eventscope.event import Event, EventType
 
 
 class Entry(Protocol):
     """What the ring keeps: a raw row that becomes an event when somebody looks."""
+
+    @property
+    def seq(self) -> int:
+        """Its number in the queue, which operators' positions are told in."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name under which somebody may follow its table."""
+        ...
+
+    @property
+    def type(self) -> EventType:
+        """What happened."""
+        ...
 
     def event(self) -> Event:
         """Decode the row."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from eventscope.event import Lsn
+from eventscope.event import EventType, Lsn
 from eventscope.operators.state import OperatorState
 
 StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "stopped"]
@@ -61,6 +62,26 @@ class OperatorSnapshot:
     """Events of rows that have no target, as their id is NULL, since the start."""
     backfill: BackfillSnapshot | None = None
     """The backfill under way."""
+    events: tuple[EventType, ...] = ()
+    """The types of events that it is given."""
+    position: int = 0
+    """The sequence number of the last queued event that it is done with."""
+    failing: int | None = None
+    """The event that ``attempts`` and ``error`` are about."""
+    held: int | None = None
+    """The event that waits at a breakpoint."""
+    replay_to: int | None = None
+    """The last event of a replay under way."""
+    resume_at: int | None = None
+    """The event behind which it goes on after the replay."""
+    letters: Mapping[int, bool] = field(default_factory=dict)
+    """The events that its dead letters are about, and of each whether it waits for a person."""
+
+    def is_past(self, seq: int) -> bool:
+        """Whether it is done with an event."""
+        if self.resume_at is not None and (self.replay_to or 0) < seq <= self.resume_at:
+            return True
+        return seq <= self.position
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from eventscope.app import EventScope
 from eventscope.engine.commands import Command
 from eventscope.engine.core import Engine
+from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import Snapshot
 from eventscope.settings import Settings
@@ -57,6 +58,10 @@ class EngineThread:
         """Hand over a command; the result is what was done, in one line."""
         asked = self._engine.command(command, by="the dashboard")
         return asyncio.run_coroutine_threadsafe(asked, self._loop)
+
+    def ask(self, question: Question[Answer]) -> Future[Answer]:
+        """Hand over a question."""
+        return asyncio.run_coroutine_threadsafe(self._engine.ask(question), self._loop)
 
     def stop(self) -> None:
         """Stop the engine and wait for its end; idempotent."""

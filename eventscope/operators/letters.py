@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from eventscope.operators.backoff import Backoff
@@ -53,6 +53,11 @@ class Letters:
     def retrying(self) -> int:
         """How many are still tried again without being asked for."""
         return len(self._known) - self.dead
+
+    @property
+    def events(self) -> Mapping[int, bool]:
+        """The events that they are about, and of each whether it waits for a person."""
+        return {known.seq: known.next_retry is None for known in list(self._known.values())}
 
     @property
     def next_retry(self) -> float | None:

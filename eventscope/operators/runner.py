@@ -20,6 +20,7 @@ from eventscope.operators.letters import Letters
 from eventscope.operators.query_effect import QueryEffect
 from eventscope.operators.standing import Standing
 from eventscope.operators.state import OperatorState
+from eventscope.operators.timeline import Timeline
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord
@@ -50,6 +51,7 @@ class Runner:
         self.letters = letters
         self.standing = Standing(operator, queue)
         self.activity = Activity(self.standing)
+        self.timeline = Timeline()
         self.attempts = Attempts(operator, self.standing, self.activity, backoff, reports, letters)
         self._queue = queue
         self._effect: Effect
@@ -230,13 +232,15 @@ class Runner:
             head = events[0]
             if not await self.attempts.turn_of(head):
                 return False
-            failed = partial(self._note_failure, events)
+            began_at = time.time()
+            failed = partial(self._note_failure, events, began_at)
             if head.seq == self.standing.record.skip:
                 done = await self.attempts.make(partial(self._pass_over, head), failed)
             else:
                 apply = partial(self._effect.apply, events, self._passed)
                 done = await self.attempts.make(apply, failed)
                 await self.letters.passed(head.seq, self.standing.position)
+            self._note_success(events, began_at)
             if not done:
                 return False
             if self.standing.is_due:
@@ -244,10 +248,19 @@ class Runner:
             events = [queued for queued in events if queued.seq > self.standing.position]
         return True
 
-    async def _note_failure(self, events: Sequence[QueuedEvent], failure: Failure) -> None:
+    def _note_success(self, events: Sequence[QueuedEvent], began_at: float) -> None:
+        """Note which events have taken effect."""
+        done = [queued for queued in events if queued.seq <= self.standing.position]
+        if done:
+            self.timeline.succeeded(done[0].seq, done[-1], began_at)
+
+    async def _note_failure(
+        self, events: Sequence[QueuedEvent], began_at: float, failure: Failure
+    ) -> None:
         """Note a failure of the first event that is not done."""
         position = self.standing.position
         head = next(queued for queued in events if queued.seq > position)
+        self.timeline.failed(head.seq, began_at, failure.error, failure.traceback)
         await self.attempts.note(head, failure)
 
     def _passed(self, last: QueuedEvent, count: int = 1) -> bool:

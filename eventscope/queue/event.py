@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from eventscope.event import Event, Lsn
+from eventscope.event import Event, EventType, Lsn
+from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation, Transaction, event_of
 
 
@@ -29,6 +30,16 @@ class QueuedEvent(NamedTuple):
     def place(self) -> Place:
         """Where in the stream it is."""
         return Place(self.transaction.end_lsn, self.seq - self.transaction.first_seq)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name under which somebody may follow its table."""
+        return self.relation.names
+
+    @property
+    def type(self) -> EventType:
+        """What happened, told without decoding the row."""
+        return EVENT_TYPE_OF[self.message[0]]
 
     def event(self) -> Event:
         """Build the event."""

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from eventscope.engine.commands import Command
+from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import Snapshot
 
@@ -28,5 +29,9 @@ class AttachedEngine(Protocol):
         ...
 
     def command(self, command: Command) -> Future[str]:
-        """Ask for something; the result is one line, a refusal is ``CommandRefused``."""
+        """Have something done; the result is one line, a refusal is ``CommandRefused``."""
+        ...
+
+    def ask(self, question: Question[Answer]) -> Future[Answer]:
+        """Look up what no snapshot holds."""
         ...

@@ -20,7 +20,7 @@ from typing import Any
 import pexpect
 
 from eventscope.engine.ring import Entry
-from eventscope.event import Event
+from eventscope.event import Event, EventType
 from eventscope.tui.app import EventScopeApp
 from tests.events import an_insert, an_update
 from tests.tui.scripted import ScriptedEngine, an_operator
@@ -38,6 +38,18 @@ class Numbered(Entry):
 
     def __init__(self, number: int) -> None:
         self._number = number
+
+    @property
+    def seq(self) -> int:
+        return self._number
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("orders",) if self._number % 3 else ("order_items",)
+
+    @property
+    def type(self) -> EventType:
+        return "update" if self._number % 3 else "insert"
 
     def event(self) -> Event:
         row = {"id": self._number, "status": "new", "total": self._number / 100, "note": None}

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from eventscope.engine.commands import Command, CommandRefused
+from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot, StreamSnapshot
-from eventscope.event import Event, Lsn
+from eventscope.event import ROW_EVENTS, Event, Lsn
 from tests.events import Listed
 
 NOW = 1_782_907_600.0
@@ -42,6 +43,7 @@ def an_operator(name: str, **given: Any) -> OperatorSnapshot:
         traceback=None,
         applied=0,
         failed=0,
+        events=ROW_EVENTS,
     )
     return replace(idle, **{"paused": given.get("state") == "paused", **given})
 
@@ -54,6 +56,8 @@ class ScriptedEngine:
         self.error: Exception | None = None
         self.sent: list[Command] = []
         self.refusal: str | None = None
+        self.answers: dict[type[Any], Any] = {}
+        """What is answered to a question of a type."""
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)
 
     def snapshot(self) -> Snapshot:
@@ -68,8 +72,15 @@ class ScriptedEngine:
             answer.set_exception(CommandRefused(self.refusal))
         return answer
 
+    def ask(self, question: Question[Answer]) -> Future[Answer]:
+        answer: Future[Answer] = Future()
+        answer.set_result(self.answers[type(question)])
+        return answer
+
     def emit(self, *events: Event) -> None:
-        self.ring.extend([Listed(event) for event in events])
+        self.ring.extend(
+            [Listed(event, seq) for seq, event in enumerate(events, self.ring.next + 1)]
+        )
 
     def stream(self, **changes: Any) -> None:
         self._snapshot = replace(self._snapshot, stream=replace(self._snapshot.stream, **changes))

@@ -16,12 +16,12 @@ from tests.tui.shop import a_shop
 async def test_narrow_panes_stand_one_above_the_other(engine: ScriptedEngine) -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        feed, operators = dashboard(pilot).feed, dashboard(pilot).operators
+        feed, operators = dashboard(pilot).feed, dashboard(pilot).operators.table
         assert feed.region.width == 80
         assert operators.region.y > feed.region.bottom - 1
         assert operators.region.bottom <= 23
         assert feed.size.height >= 13
-        assert not dashboard(pilot).event_panel.is_shown
+        assert not dashboard(pilot).event_pane.panel.is_shown
 
 
 @pytest.mark.parametrize("size", [(110, 35), (160, 50)])
@@ -29,9 +29,9 @@ async def test_wide_panes_stand_side_by_side(engine: ScriptedEngine, size: tuple
     async with EventScopeApp(engine).run_test(size=size) as pilot:
         await pilot.pause()
         view = dashboard(pilot)
-        assert view.operators.region.x >= view.feed.region.right
-        assert view.event_panel.region.y > view.operators.region.y
-        assert view.event_panel.region.x >= view.feed.region.right
+        assert view.operators.table.region.x >= view.feed.region.right
+        assert view.event_pane.panel.region.y > view.operators.table.region.y
+        assert view.event_pane.panel.region.x >= view.feed.region.right
         await until(pilot, lambda: "UPDATE public.users" in screen(pilot))
 
 
@@ -87,11 +87,15 @@ async def test_an_unknown_past_comes_with_its_remedy() -> None:
 async def test_numbers_go_to_panes(engine: ScriptedEngine) -> None:
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
         view = dashboard(pilot)
-        for key, pane in [("2", view.operators), ("3", view.event_panel), ("1", view.feed)]:
+        for key, pane in [
+            ("2", view.operators.table),
+            ("3", view.event_pane.panel),
+            ("1", view.feed),
+        ]:
             await pilot.press(key)
             assert pane.has_focus
         await pilot.press("tab")
-        assert view.operators.has_focus
+        assert view.operators.table.has_focus
 
 
 async def test_operators_are_shown_with_all_that_matters(engine: ScriptedEngine) -> None:
@@ -139,7 +143,7 @@ async def test_e_shows_the_traceback(engine: ScriptedEngine) -> None:
         assert isinstance(pilot.app.screen, FailureScreen)
         assert 'File "operators/billing.py", line 31, in bill' in screen(pilot)
         await pilot.press("escape")
-        assert dashboard(pilot).operators.has_focus
+        assert dashboard(pilot).operators.table.has_focus
 
 
 async def test_without_operators_their_keys_say_so() -> None:

@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol, get_args
 
 from eventscope.event import Event
 
-DeliveryState = Literal["done", "pending", "retrying", "failed", "paused"]
+DeliveryState = Literal["done", "queued", "retrying", "failed", "held"]
 DELIVERY_STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 
 

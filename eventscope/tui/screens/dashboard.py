@@ -1,85 +1,67 @@
-"""The dashboard: feed, operators and event, side by side or one above the other."""
+"""The dashboard: feed, operators and event side by side or one above the other; health; log."""
 
 from __future__ import annotations
 
-from asyncio import wrap_future
 from typing import ClassVar, Final, Literal
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.getters import query_one
-from textual.screen import Screen
 from textual.widgets import Footer
 
-from eventscope.engine.commands import Command, CommandRefused, Pause, Resume, Retry, RetryLetters
-from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
-from eventscope.inspection.text import safe_text
+from eventscope.engine.snapshot import Snapshot
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.responsiveness import frames_per_second
-from eventscope.tui.screens.failure import FailureScreen
 from eventscope.tui.screens.help import HelpScreen, bound_keys
-from eventscope.tui.widgets.card import Card
-from eventscope.tui.widgets.column_heads import ColumnHeads
-from eventscope.tui.widgets.event_panel import EventPanel
+from eventscope.tui.screens.operator_keys import OperatorKeys
+from eventscope.tui.toast import toast
+from eventscope.tui.widgets.event_pane import EventPane
 from eventscope.tui.widgets.feed import Feed
-from eventscope.tui.widgets.feed_columns import feed_heads
+from eventscope.tui.widgets.feed_pane import FeedPane
+from eventscope.tui.widgets.health_pane import HealthPane
+from eventscope.tui.widgets.log_pane import LogPane
 from eventscope.tui.widgets.notice import Notice, failure_text, stream_trouble
-from eventscope.tui.widgets.operator_columns import operator_heads
-from eventscope.tui.widgets.operator_table import OperatorTable
+from eventscope.tui.widgets.operators_pane import OperatorsPane
+from eventscope.tui.widgets.pane import Pane
 from eventscope.tui.widgets.status_bar import StatusBar
 from eventscope.tui.widgets.too_small import TooSmall
 
 _STATE_INTERVAL: Final = 0.25
-_OPERATOR_EXAMPLE: Final = (
-    "The feed works without. An operator follows tables with",
-    "a function, or keeps a derived table up to date with SQL:",
-    "",
-    '@app.operator(entities=["orders"], events=["insert"])',
-    "async def welcome(event: Event) -> None:",
-    '    print(event.new_record["id"])',
-)
+
+View = Literal["feed", "operators", "event", "health", "log"]
 
 
-class Dashboard(Screen[None]):
+class Dashboard(OperatorKeys):
     """Pulls the engine's state and the recent events at an interval, and sends it commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "space", "toggle_freeze", "Freeze", id="freeze", tooltip="Freeze the feed, or follow"
         ),
-        Binding("p", "pause", "Pause", id="pause", tooltip="Pause or resume the selected operator"),
-        Binding("r", "retry", "Retry", id="retry", tooltip="Let the selected operator retry now"),
+        Binding("1", "view('feed')", show=False, id="view.feed", tooltip="To the feed"),
         Binding(
-            "e", "show_failure", "Error", id="error", tooltip="The selected operator's last error"
+            "2", "view('operators')", show=False, id="view.operators", tooltip="To the operators"
         ),
-        Binding(
-            "R",
-            "retry_letters",
-            show=False,
-            id="retry-letters",
-            tooltip="Try the selected operator's dead letters again",
-        ),
-        Binding("1", "show_feed", show=False, id="pane.feed", tooltip="To the feed"),
-        Binding("2", "show_operators", show=False, id="pane.operators", tooltip="To the operators"),
-        Binding("3", "open", show=False, id="pane.event", tooltip="To the event"),
+        Binding("3", "view('event')", show=False, id="view.event", tooltip="To the event"),
+        Binding("4", "view('health')", show=False, id="view.health", tooltip="To the health view"),
+        Binding("5", "view('log')", show=False, id="view.log", tooltip="To the log"),
         Binding("tab", "app.focus_next", show=False, id="pane.next", tooltip="To the next pane"),
-        Binding("escape", "show_feed", show=False, id="back", tooltip="Back to the feed"),
+        Binding("escape", "view('feed')", show=False, id="back", tooltip="Back to the feed"),
         Binding("question_mark", "help", "Help", id="help", tooltip="These keys"),
     ]
 
     status = query_one(StatusBar)
     notice = query_one(Notice)
+    feed_pane = query_one(FeedPane)
     feed = query_one(Feed)
-    operators = query_one(OperatorTable)
-    event_panel = query_one(EventPanel)
-    feed_card = query_one("#feed-card", Card)
-    operators_card = query_one("#operators-card", Card)
+    event_pane = query_one(EventPane)
+    health = query_one(HealthPane)
+    log_pane = query_one(LogPane)
 
     def __init__(self, engine: AttachedEngine) -> None:
-        super().__init__()
-        self._engine = engine
+        super().__init__(engine)
         self._shown: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -87,19 +69,12 @@ class Dashboard(Screen[None]):
         yield StatusBar()
         yield Notice()
         with Container(id="panes"):
-            with Vertical(id="feed-pane"):
-                yield ColumnHeads(feed_heads, id="feed-heads")
-                yield Feed(self._engine.ring)
-                yield Card(id="feed-card")
+            yield FeedPane(self.engine)
             with Vertical(id="side"):
-                with Vertical(id="operators-pane") as pane:
-                    pane.border_title = "Operators"
-                    yield ColumnHeads(operator_heads, id="operators-heads")
-                    yield OperatorTable()
-                    yield Card("No operators yet", _OPERATOR_EXAMPLE, id="operators-card")
-                with Vertical(id="event-pane") as pane:
-                    pane.border_title = "Event"
-                    yield EventPanel()
+                yield OperatorsPane(self.engine)
+                yield EventPane(self.engine)
+        yield HealthPane(self.engine)
+        yield LogPane(self.engine)
         yield TooSmall()
         yield Footer(show_command_palette=False, compact=True)
 
@@ -113,17 +88,19 @@ class Dashboard(Screen[None]):
 
     def draw_frame(self) -> None:
         """Show what came since the last frame: once a frame, whatever the number of events."""
-        self.feed.pump()
-        self.feed_card.display = self.feed.is_empty
+        self.feed_pane.pump()
         self.status.show_frozen(self.feed.unseen if self.feed.frozen else None)
 
     def draw_state(self) -> None:
         """Show the engine's state; the event too, which nobody can read 15 times a second."""
-        snapshot, error = self._engine.snapshot(), self._engine.error
+        snapshot, error = self.engine.snapshot(), self.engine.error
         self.status.show(snapshot, failed=error is not None)
-        self.operators.show(snapshot.operators, snapshot.taken_at)
-        self.operators_card.display = not snapshot.operators
         self.set_class(not snapshot.operators, "-no-operators")
+        self.operators.show(snapshot)  # also while it is hidden, as keys act upon its selection
+        self.feed_pane.show(snapshot)
+        for pane in (self.event_pane, self.health, self.log_pane):
+            if pane.is_shown:
+                pane.show(snapshot)
         self._say_trouble(snapshot, error)
         self._draw_event()
 
@@ -135,15 +112,11 @@ class Dashboard(Screen[None]):
             self.notice.say(f"{heading}: {' '.join(lines)}" if lines else heading)
         else:
             self.notice.say("")
-        if self.feed.is_empty:
-            server = safe_text(snapshot.stream.server, 80)
-            nothing = ["Nothing has changed yet.", "Rows that are written show up here at once."]
-            self.feed_card.say(heading or f"Listening to {server}", lines if heading else nothing)
 
     def _draw_event(self, *, opening: bool = False) -> None:
-        if (opening or self.event_panel.is_shown) and self._shown != self.feed.cursor:
+        if (opening or self.event_pane.is_shown) and self._shown != self.feed.cursor:
             self._shown = self.feed.cursor
-            self.event_panel.show(self.feed.selected())
+            self.event_pane.show_event(self.feed.selected())
 
     @on(Feed.Moved)
     def _follow_cursor(self) -> None:
@@ -151,25 +124,31 @@ class Dashboard(Screen[None]):
         self._draw_event()
 
     @on(Feed.Opened)
-    def action_open(self) -> None:
-        """Read the event at the cursor: on a narrow terminal it takes the whole screen."""
-        if self.feed.is_empty:
-            self.toast("There is no event yet.")
-            return
-        self.feed.freeze()
-        self.add_class("-reading")
-        self._draw_event(opening=True)
-        self.event_panel.focus()
+    def _open_event(self) -> None:
+        self.action_view("event")
 
-    def action_show_feed(self) -> None:
-        """Go back to the feed, with its cursor where it was."""
-        self.remove_class("-reading")
-        self.feed.focus()
+    def action_view(self, view: View) -> None:
+        """Go to a view: on a narrow terminal the event takes the whole screen."""
+        if view == "event":
+            if self.feed.is_empty:
+                toast(self, "There is no event yet.")
+                return
+            self.feed.freeze()
+        for one in ("event", "health", "log"):
+            self.set_class(view == one, f"-{one}")
+        if view == "event":
+            self._draw_event(opening=True)
+        self.call_after_refresh(self._pane(view).focus_first)
 
-    def action_show_operators(self) -> None:
-        """Go to the operators."""
-        self.remove_class("-reading")
-        self.operators.focus()
+    def _pane(self, view: View) -> Pane:
+        panes: dict[View, Pane] = {
+            "feed": self.feed_pane,
+            "operators": self.operators,
+            "event": self.event_pane,
+            "health": self.health,
+            "log": self.log_pane,
+        }
+        return panes[view]
 
     def action_next_event(self, rows: int) -> None:
         """Read the next or the previous event."""
@@ -179,62 +158,12 @@ class Dashboard(Screen[None]):
     def action_toggle_freeze(self) -> None:
         """Hold the feed still, or follow again."""
         if self.feed.is_empty:
-            self.toast("There is nothing to freeze yet.")
+            toast(self, "There is nothing to freeze yet.")
         elif self.feed.frozen:
             self.feed.action_newest()
         else:
             self.feed.freeze()
 
-    def action_pause(self) -> None:
-        """Pause the selected operator, or resume it if it is paused."""
-        if operator := self._selected_operator("pause"):
-            self._send(Resume(operator.name) if operator.paused else Pause(operator.name))
-
-    def action_retry(self) -> None:
-        """Have the selected operator try its event again at once."""
-        if operator := self._selected_operator("retry"):
-            if operator.state in ("backing-off", "halted", "waiting"):
-                self._send(Retry(operator.name))
-            else:
-                self.toast(f"{operator.name} is {operator.state}: there is nothing to retry.")
-
-    def action_retry_letters(self) -> None:
-        """Have the selected operator try its dead letters again."""
-        if operator := self._selected_operator("retry"):
-            if operator.dead:
-                self._send(RetryLetters(operator.name))
-            else:
-                self.toast(f"{operator.name} has no dead letter.")
-
-    def action_show_failure(self) -> None:
-        """Show the selected operator's last error with its traceback."""
-        if operator := self._selected_operator("show"):
-            if operator.error is None:
-                self.toast(f"{operator.name} has no error.")
-            else:
-                self.app.push_screen(FailureScreen(operator))
-
     def action_help(self) -> None:
         """Show the keys."""
         self.app.push_screen(HelpScreen(bound_keys(self)))
-
-    def toast(self, text: str, *, is_problem: bool = True) -> None:
-        """Say something for a few seconds."""
-        severity: Literal["warning", "information"] = "warning" if is_problem else "information"
-        self.notify(safe_text(text, 400), severity=severity, markup=False)
-
-    @work(exit_on_error=False)
-    async def _send(self, command: Command) -> None:
-        """Ask the engine and say what came of it: the dashboard outlives every answer."""
-        try:
-            self.toast(await wrap_future(self._engine.command(command)), is_problem=False)
-        except CommandRefused as refusal:
-            self.toast(str(refusal))
-        except Exception as error:
-            self.toast(f"{type(error).__name__}: {error}")
-        self.draw_state()
-
-    def _selected_operator(self, verb: str) -> OperatorSnapshot | None:
-        if self.operators.selected is None:
-            self.toast(f"There is no operator to {verb}.")
-        return self.operators.selected

@@ -22,7 +22,9 @@ class EventPanel(VerticalScroll, can_focus=True):
 
     BINDING_GROUP_TITLE = "Event"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "screen.show_feed", "Back", id="event.back", tooltip="Back to the feed"),
+        Binding(
+            "escape", "screen.view('feed')", "Back", id="event.back", tooltip="Back to the feed"
+        ),
         Binding("j,down", "scroll_down", show=False, id="event.down", tooltip="Scroll down"),
         Binding("k,up", "scroll_up", show=False, id="event.up", tooltip="Scroll up"),
         Binding(

@@ -15,8 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollTo, ScrollUp
 from textual.strip import Strip
 
-from eventscope.engine.ring import EventRing
-from eventscope.event import Event
+from eventscope.engine.ring import Entry, EventRing
 from eventscope.tui.cells import fit
 from eventscope.tui.widgets.feed_columns import Role, feed_cells
 from eventscope.tui.widgets.feed_window import FeedWindow
@@ -91,9 +90,9 @@ class Feed(ScrollView, can_focus=True):
             return None
         return self._cursor if self.frozen else self._window.seq_at(-1)
 
-    def selected(self) -> Event | None:
-        """The event at the cursor."""
-        return None if self.cursor is None else self._window.event(self.cursor)
+    def selected(self) -> Entry | None:
+        """The event at the cursor, undecoded."""
+        return None if self.cursor is None else self._window.entry(self.cursor)
 
     def pump(self) -> None:
         """Take in what is new; called once a frame."""

@@ -68,7 +68,9 @@ class FeedWindow:
 
     def event(self, seq: int) -> Event | None:
         """The event, or None if it was overwritten before it could be kept."""
-        if self._kept is None:
-            return self._ring.get(seq)
-        entry = self._kept.get(seq)
+        entry = self.entry(seq)
         return None if entry is None else entry.event()
+
+    def entry(self, seq: int) -> Entry | None:
+        """The same, undecoded."""
+        return self._ring.entry(seq) if self._kept is None else self._kept.get(seq)

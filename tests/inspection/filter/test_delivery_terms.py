@@ -39,8 +39,8 @@ def matches(text: str, *known: Delivery, marked: bool = False) -> bool:
     ("text", "expected"),
     [
         ("state:failed", True),
-        ("state:failed|paused", True),
-        ("state:paused", False),
+        ("state:failed|held", True),
+        ("state:held", False),
         ("state:DONE", True),
         ("operator:mail", True),
         ("operator:billing_*", True),

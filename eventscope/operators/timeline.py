@@ -1,0 +1,63 @@
+"""What an operator has tried lately: which events, when, for how long, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from eventscope.queue.event import QueuedEvent
+from eventscope.replication import pgoutput
+
+_ATTEMPTS: Final = 200
+_LATENCIES: Final = 1_000
+
+
+class Attempt(NamedTuple):
+    """One attempt, at one event or at several that were applied together."""
+
+    first: int
+    """The sequence number of the first event in the queue."""
+    last: int
+    began_at: float
+    """Seconds since the epoch."""
+    seconds: float
+    """How long it took."""
+    error: str | None
+    """What went wrong in one line; None if nothing did."""
+    traceback: str | None
+
+
+class Timeline:
+    """The last attempts of one operator, and how long after their commit events took effect."""
+
+    def __init__(self) -> None:
+        self._attempts: deque[Attempt] = deque(maxlen=_ATTEMPTS)
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The last attempts, oldest first."""
+        return tuple(self._attempts)
+
+    @property
+    def latencies(self) -> tuple[float, ...]:
+        """Seconds from the commit of an event to its effect, one for each batch, oldest first."""
+        return tuple(self._latencies)
+
+    def of(self, seq: int) -> Iterator[Attempt]:
+        """The attempts at one event, oldest first."""
+        return (one for one in self.attempts if one.first <= seq <= one.last)
+
+    def succeeded(self, first: int, last: QueuedEvent, began_at: float) -> None:
+        """Note that all from ``first`` to ``last`` has taken effect."""
+        now = time.time()
+        self._attempts.append(Attempt(first, last.seq, began_at, now - began_at, None, None))
+        committed = pgoutput.timestamp(last.transaction.committed_at).timestamp()
+        self._latencies.append(max(now - committed, 0.0))
+
+    def failed(self, seq: int, began_at: float, error: str, traceback: str) -> None:
+        """Note that an attempt at one event has failed."""
+        took = time.time() - began_at
+        self._attempts.append(Attempt(seq, seq, began_at, took, error, traceback))
