@@ -79,8 +79,40 @@ class Forget(msgspec.Struct, frozen=True, tag=True):
     operator: str
 
 
+class Break(msgspec.Struct, frozen=True, tag=True):
+    """Have events that a filter matches wait before operators run them."""
+
+    filter: str
+    operator: str = ""
+    """At which operator; empty for all."""
+
+
+class DropBreakpoint(msgspec.Struct, frozen=True, tag=True):
+    """Take a breakpoint away, and let go on whoever waits at it."""
+
+    breakpoint: int
+    operator: str = ""
+    """Not looked at."""
+
+
+class Step(msgspec.Struct, frozen=True, tag=True):
+    """Let the event run that waits at a breakpoint, and hold the operator's next one."""
+
+    operator: str
+
+
+class Continue(msgspec.Struct, frozen=True, tag=True):
+    """Let an operator that waits at a breakpoint run until the next."""
+
+    operator: str
+
+
+Debug = Break | DropBreakpoint | Step | Continue
+"""What is asked of a process that runs, and ends with it."""
+
 Command = (
-    Pause
+    Debug
+    | Pause
     | Resume
     | Retry
     | Skip

@@ -17,6 +17,7 @@ from eventscope.engine.commands import (
     CancelBackfill,
     Command,
     CommandRefused,
+    Debug,
     DiscardLetters,
     Forget,
     Pause,
@@ -27,7 +28,9 @@ from eventscope.engine.commands import (
     Skip,
     StartBackfill,
 )
+from eventscope.engine.debugging import Debugging
 from eventscope.event import EventId
+from eventscope.operators.breakpoints import Breakpoints
 from eventscope.operators.runner import Runner
 from eventscope.queue.base import Queue
 from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord
@@ -42,6 +45,7 @@ class Controls:
         queue: where the records are.
         runners: of the operators that run here, by name.
         forget: drops all that is kept of an operator; None where the database cannot be reached.
+        breakpoints: where operators run.
     """
 
     def __init__(
@@ -49,10 +53,12 @@ class Controls:
         queue: Queue,
         runners: Mapping[str, Runner],
         forget: Callable[[str], Awaitable[None]] | None,
+        breakpoints: Breakpoints | None = None,
     ) -> None:
         self._queue = queue
         self._runners = runners
         self._forget_operator = forget
+        self._debugging = Debugging(breakpoints, runners)
 
     async def do(self, command: Command, by: str) -> str:
         """Do it and log it; returns what was done, in one line.
@@ -66,6 +72,8 @@ class Controls:
         return done
 
     async def _do(self, command: Command, by: str) -> str:
+        if isinstance(command, Debug):
+            return self._debugging.do(command)
         name = command.operator
         record = await self._record(name)
         match command:

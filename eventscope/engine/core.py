@@ -27,6 +27,7 @@ from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
     BackfillSnapshot,
+    BreakpointSnapshot,
     OperatorSnapshot,
     Snapshot,
     StreamSnapshot,
@@ -34,6 +35,7 @@ from eventscope.engine.snapshot import (
 from eventscope.engine.status import of_running
 from eventscope.engine.workforce import Workforce
 from eventscope.operators import calling
+from eventscope.operators.breakpoints import Breakpoint
 from eventscope.operators.calling import LEAVE
 from eventscope.operators.runner import Runner
 from eventscope.pubsub.adapter import pubsub
@@ -121,7 +123,9 @@ class Engine:
             await self._reader.prepare()
             self._server = server_label(settings)
             await workforce.start()
-            self._controls = Controls(self._queue, workforce.runners, workforce.forget)
+            self._controls = Controls(
+                self._queue, workforce.runners, workforce.forget, workforce.breakpoints
+            )
             await self._broker.open()
             self._progress = EngineProgress(self.app, self._queue, self._reader, workforce.runners)
             await self._progress.open()
@@ -224,6 +228,7 @@ class Engine:
             ),
             operators=tuple(map(_operator_snapshot, self._workforce.runners.values())),
             orphans=self._workforce.orphans,
+            breakpoints=tuple(map(_breakpoint, self._workforce.breakpoints.all)),
         )
 
     async def command(self, command: Command, by: str = "the program") -> str:
@@ -361,6 +366,7 @@ def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
         events=operator.events,
         position=runner.standing.position,
         failing=record.failed_seq,
+        held=runner.gate.held,
         replay_to=record.replay_to,
         resume_at=record.resume_at,
         letters=runner.letters.events,
@@ -371,3 +377,7 @@ def _progress(backfill: Backfill | None) -> BackfillSnapshot | None:
     if backfill is None:
         return None
     return BackfillSnapshot(backfill.done, backfill.total, backfill.failed, backfill.started_at)
+
+
+def _breakpoint(one: Breakpoint) -> BreakpointSnapshot:
+    return BreakpointSnapshot(one.id, one.filter.text, str(one.filter), one.operator)

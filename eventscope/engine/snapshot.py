@@ -107,6 +107,19 @@ class StreamSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakpointSnapshot:
+    """A filter at whose events operators wait."""
+
+    id: int
+    filter: str
+    """As it was written."""
+    meaning: str
+    """The same as a sentence."""
+    operator: str
+    """At which operator; empty for all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole engine at one moment."""
 
@@ -118,3 +131,5 @@ class Snapshot:
     operators: tuple[OperatorSnapshot, ...] = field(default=())
     orphans: tuple[str, ...] = ()
     """Operators that the queue still keeps a position of, and the application no longer has."""
+    breakpoints: tuple[BreakpointSnapshot, ...] = ()
+    """The breakpoints that are set."""

@@ -15,6 +15,7 @@ from eventscope.declaration import Operator, QueryOperator, known_as
 from eventscope.engine.commands import CommandRefused
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
+from eventscope.operators.breakpoints import Breakpoints
 from eventscope.operators.effect import Effect
 from eventscope.operators.failure import Reports
 from eventscope.operators.failures import error_logger
@@ -54,6 +55,7 @@ class Workforce:
         self.runners: dict[str, Runner] = {}
         self.orphans: tuple[str, ...] = ()
         """The operators that the queue knows and the application does not."""
+        self.breakpoints = Breakpoints()
         self._app = app
         self._settings = settings
         self._queue = queue
@@ -72,7 +74,7 @@ class Workforce:
             backoff = Backoff.of(self._settings)
             reports = Reports(operator.name, logger, backoff, redacted)
             letters = Letters(operator.name, self._queue, backoff, reports)
-            runner = Runner(operator, self._queue, backoff, reports, letters)
+            runner = Runner(operator, self._queue, backoff, reports, letters, self.breakpoints)
             effect, backfilling = self._effect(operator, runner, reports)
             record = await self._record(operator)
             if backfilling is None and await self._queue.backfill(operator.name) is not None:

@@ -68,12 +68,19 @@ class Activity:
         if not self.stopping:
             await self._nudged(seconds)
 
-    async def sleep(self, seconds: float | None) -> bool:
-        """Wait, without an end if ``seconds`` is None; tells whether a person has ended it."""
+    async def sleep(self, seconds: float | None, until: Callable[[], bool] | None = None) -> bool:
+        """Wait, without an end if ``seconds`` is None; tells whether a person has ended it.
+
+        Args:
+            seconds: how long at most.
+            until: what ends it, too; looked at whenever the operator is nudged.
+        """
         deadline = None if seconds is None else time.monotonic() + seconds
         self._retry_now = False
         while not (self._retry_now or self.stopping or self._standing.is_called_away):
             self._nudge.clear()
+            if until is not None and until():
+                break
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 break

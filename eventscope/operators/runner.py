@@ -14,6 +14,7 @@ from eventscope.operators.activity import Activity
 from eventscope.operators.attempts import Attempts
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
+from eventscope.operators.breakpoints import Breakpoints, Gate
 from eventscope.operators.effect import Effect
 from eventscope.operators.failure import Failure, Reports
 from eventscope.operators.letters import Letters
@@ -36,6 +37,7 @@ class Runner:
         backoff: how long to wait after a failure.
         reports: is told of failures.
         letters: what the operator gave up.
+        breakpoints: of the engine.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Runner:
         backoff: Backoff,
         reports: Reports,
         letters: Letters,
+        breakpoints: Breakpoints,
     ) -> None:
         self.operator = operator
         self.backoff = backoff
@@ -52,6 +55,7 @@ class Runner:
         self.standing = Standing(operator, queue)
         self.activity = Activity(self.standing)
         self.timeline = Timeline()
+        self.gate = Gate(operator.name, breakpoints, self.activity, self.standing)
         self.attempts = Attempts(operator, self.standing, self.activity, backoff, reports, letters)
         self._queue = queue
         self._effect: Effect
@@ -90,7 +94,11 @@ class Runner:
     @property
     def called_away(self) -> bool:
         """Whether it is to leave the events that it has not begun with."""
-        return self.activity.is_held or self.standing.record.rewind_to is not None
+        return (
+            self.activity.is_held
+            or self.gate.has_changed
+            or self.standing.record.rewind_to is not None
+        )
 
     @property
     def done(self) -> int:
@@ -230,14 +238,14 @@ class Runner:
         """Apply events in their order; False if not all were done with."""
         while events:
             head = events[0]
-            if not await self.attempts.turn_of(head):
+            if not (await self.attempts.turn_of(head) and await self.gate.opens(head)):
                 return False
             began_at = time.time()
             failed = partial(self._note_failure, events, began_at)
             if head.seq == self.standing.record.skip:
                 done = await self.attempts.make(partial(self._pass_over, head), failed)
             else:
-                apply = partial(self._effect.apply, events, self._passed)
+                apply = partial(self._effect.apply, self.gate.open_part(events), self._passed)
                 done = await self.attempts.make(apply, failed)
                 await self.letters.passed(head.seq, self.standing.position)
             self._note_success(events, began_at)
