@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from tests.tui.scripted import ScriptedEngine
@@ -7,10 +10,15 @@ from tests.tui.shop import a_shop
 
 
 @pytest.fixture(autouse=True)
-def _at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own ways do not change what is drawn."""
-    for name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
+def _at_home() -> Iterator[None]:
+    """The machine's own ways and its time zone do not change what is drawn."""
+    with pytest.MonkeyPatch.context() as home:
+        for name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
+            home.delenv(name, raising=False)
+        home.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture
