@@ -10,7 +10,12 @@ from typing import Any
 from eventscope.engine.commands import Command, CommandRefused
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
-from eventscope.engine.snapshot import OperatorSnapshot, Snapshot, StreamSnapshot
+from eventscope.engine.snapshot import (
+    BreakpointSnapshot,
+    OperatorSnapshot,
+    Snapshot,
+    StreamSnapshot,
+)
 from eventscope.event import ROW_EVENTS, Event, Lsn
 from tests.events import Listed
 
@@ -87,6 +92,9 @@ class ScriptedEngine:
 
     def operators(self, operators: Iterable[OperatorSnapshot]) -> None:
         self._snapshot = replace(self._snapshot, operators=tuple(operators))
+
+    def breakpoints(self, *breakpoints: BreakpointSnapshot) -> None:
+        self._snapshot = replace(self._snapshot, breakpoints=breakpoints)
 
     def at(self, seconds: float) -> None:
         self._snapshot = replace(self._snapshot, taken_at=NOW + seconds)

@@ -14,8 +14,8 @@ from textual.widgets import Footer
 from eventscope.engine.snapshot import Snapshot
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.responsiveness import frames_per_second
+from eventscope.tui.screens.breakpoint_keys import BreakpointKeys
 from eventscope.tui.screens.help import HelpScreen, bound_keys
-from eventscope.tui.screens.operator_keys import OperatorKeys
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.event_pane import EventPane
 from eventscope.tui.widgets.feed import Feed
@@ -33,7 +33,7 @@ _STATE_INTERVAL: Final = 0.25
 View = Literal["feed", "operators", "event", "health", "log"]
 
 
-class Dashboard(OperatorKeys):
+class Dashboard(BreakpointKeys):
     """Pulls the engine's state and the recent events at an interval, and sends it commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,6 +77,12 @@ class Dashboard(OperatorKeys):
         yield LogPane(self.engine)
         yield TooSmall()
         yield Footer(show_command_palette=False, compact=True)
+
+    @property
+    def breakpoint_suggestion(self) -> str:
+        """The selected event's table and type."""
+        entry = self.feed.selected()
+        return "" if entry is None else f"table:{entry.names[0]} op:{entry.type}"
 
     def on_mount(self) -> None:
         """Begin to look at the engine."""

@@ -74,6 +74,9 @@ class StatusBar(Widget):
             yield STREAM_BADGES[snapshot.stream.state]
         if self._frozen is not None:
             yield Badge(self._frozen, "warning")
+        if snapshot.breakpoints:
+            held = sum(operator.held is not None for operator in snapshot.operators)
+            yield Badge(f"BREAK {held} held" if held else "BREAK", "held")
 
     def _facts(self, snapshot: Snapshot) -> Iterator[Content]:
         """What is worth knowing, the most important first."""
