@@ -151,7 +151,7 @@ class Settings(BaseSettings):
             return cls(**overrides)
         except ValidationError as error:
             first = error.errors()[0]
-            key = str(first["loc"][0]) if first["loc"] else "settings"
+            key = ".".join(map(str, first["loc"])) or "settings"
             raise SettingsError(
                 f"{_place(key, overrides)}: {_explain(first['type'], first['msg'], key)}"
             ) from None
@@ -186,16 +186,33 @@ class Settings(BaseSettings):
         return {name: value for part, (name, value) in parts.items() if part in given}
 
 
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """Put what is called ``ui.theme`` into a group ``ui``."""
+    tree: dict[str, Any] = {}
+    for path, value in sorted(flat.items()):
+        group, dot, key = path.partition(".")
+        if dot and group == "ui" and isinstance(tree.setdefault(group, {}), dict):
+            tree[group][key] = value
+        else:
+            tree[path] = value
+    return tree
+
+
 class EnvironmentSource(PydanticBaseSettingsSource):
     """``EVENTSCOPE_*`` variables."""
 
     def __call__(self) -> dict[str, Any]:
-        """Read what the environment sets, known or not; an empty variable sets nothing."""
-        return {
-            name.removeprefix(ENV_PREFIX).lower(): value
-            for name, value in os.environ.items()
-            if value and name.startswith(ENV_PREFIX) and name not in _NOT_SETTINGS
-        }
+        """Read what the environment sets, known or not; an empty variable sets nothing.
+
+        ``EVENTSCOPE_UI__THEME`` is ``theme`` of ``ui``.
+        """
+        return nested(
+            {
+                name.removeprefix(ENV_PREFIX).lower().replace("__", "."): value
+                for name, value in os.environ.items()
+                if value and name.startswith(ENV_PREFIX) and name not in _NOT_SETTINGS
+            }
+        )
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         """Not asked for: the whole dict is built at once."""
@@ -255,12 +272,13 @@ def _section(path: Path) -> dict[str, Any]:
 
 def _place(key: str, overrides: dict[str, Any]) -> str:
     """Where a key was set, as its user wrote it."""
-    if key in overrides:
+    group, variable = key.partition(".")[0], ENV_PREFIX + key.upper().replace(".", "__")
+    if group in overrides:
         return f"setting {key}"
-    if ENV_PREFIX + key.upper() in os.environ:
-        return f"environment variable {ENV_PREFIX}{key.upper()}"
+    if variable in os.environ:
+        return f"environment variable {variable}"
     path, section = _read_file()
-    if key in section:
+    if group in section:
         return f"{path}: {key}"
     names = {field: name for name, field in _LIBPQ.items()} | {"url": "DATABASE_URL"}
     return f"environment variable {names[key]}" if key in names else f"setting {key}"
@@ -269,10 +287,12 @@ def _place(key: str, overrides: dict[str, Any]) -> str:
 def _explain(kind: str, message: str, key: str) -> str:
     if kind != "extra_forbidden":
         return message[:1].lower() + message[1:]
-    near = difflib.get_close_matches(key, Settings.model_fields, n=1, cutoff=0.5)
+    group, dot, name = key.rpartition(".")
+    known = sorted(Ui.model_fields if group == "ui" else Settings.model_fields)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
-        return f"there is no such setting; did you mean {near[0]}?"
-    return f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
+        return f"there is no such setting; did you mean {group}{dot}{near[0]}?"
+    return f"there is no such setting; there are {', '.join(known)}"
 
 
 def _libpq_has_passwords() -> bool:

@@ -262,3 +262,27 @@ def test_a_queue_in_memory_holds_the_slot_back_and_nothing_else_is_possible() ->
         " leave acknowledge out, or say applied",
     ):
         Settings.load(queue_storage_adapter="memory", acknowledge="stored")
+
+
+def test_how_the_dashboard_looks_is_a_group_of_settings(folder, monkeypatch):
+    (folder / "eventscope.toml").write_text(
+        '[ui]\ntheme = "nord"\nmouse = false\n[ui.keys]\npause = "ctrl+o"\n'
+    )
+    monkeypatch.setenv("EVENTSCOPE_UI__THEME", "eventscope-cb")
+    ui = Settings.load().ui
+    assert (ui.theme, ui.mouse, ui.keys) == ("eventscope-cb", False, {"pause": "ctrl+o"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("EVENTSCOPE_UI__THEM", "x", "UI__THEM: there is no such setting; did you mean ui.theme?"),
+        ("EVENTSCOPE_UI__MOUSE", "x", "environment variable EVENTSCOPE_UI__MOUSE: input should be"),
+        ("EVENTSCOPE_PORT__X", "1", "PORT__X: "),
+        ("EVENTSCOPE_UI", "x", "environment variable EVENTSCOPE_UI: "),
+    ],
+)
+def test_a_wrong_one_of_them_names_itself(folder, monkeypatch, variable, value, message):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=message.replace("?", r"\?")):
+        Settings.load()

@@ -31,13 +31,15 @@ def run(
     """
     from eventscope.engine.thread import EngineThread
     from eventscope.tui.app import EventScopeApp
+    from eventscope.tui.preferences import check
 
+    check(settings.ui)
     log_to_file(settings.queue_file(app.name).with_suffix(".log"))
     engine = EngineThread(app, settings)
     engine.start()
     try:
         with alongside or nullcontext():
-            EventScopeApp(engine).run()
+            EventScopeApp(engine, settings.ui).run(mouse=settings.ui.mouse)
     finally:
         engine.stop()
     if engine.error is not None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from eventscope.settings import CONFIG_VARIABLE, Settings, SettingsError
+from eventscope.settings import CONFIG_VARIABLE, Settings, SettingsError, nested
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -67,7 +67,7 @@ def settings(
         if not equals:
             raise SettingsError(f"--set {assignment}: want KEY=VALUE")
         overrides[key] = value
-    return Settings.load(**overrides)
+    return Settings.load(**nested(overrides))
 
 
 headless_option = click.option(

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.theme import ThemeProvider
 
+from eventscope.settings import Ui
+from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.palette import ActionProvider
 from eventscope.tui.responsiveness import responsive
 from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.theme import EVENTSCOPE, THEMES
+from eventscope.tui.toast import toast
 from eventscope.tui.widgets.too_small import LEAST_HEIGHT, LEAST_WIDTH
 
 WIDE: Final = 110
 """From this width on the panes stand side by side."""
+
+_TWICE: Final = 2.0
+"""Seconds within which the second ctrl+c has to come."""
 
 _WIDTHS: Final = [(0, "-too-narrow"), (LEAST_WIDTH, "-narrow"), (WIDE, "-wide")]
 _HEIGHTS: Final = [(0, "-too-short"), (LEAST_HEIGHT, "-tall")]
@@ -29,6 +41,10 @@ class EventScopeApp(App[None]):
 
     Args:
         engine: at work in another thread.
+        ui: how it looks and is used.
+
+    Raises:
+        SettingsError: ``ui`` names what does not exist.
     """
 
     TITLE = "eventscope"
@@ -45,17 +61,39 @@ class EventScopeApp(App[None]):
             id="palette",
             tooltip="Commands and themes",
         ),
-        Binding("ctrl+q", "quit", show=False, priority=True, id="quit.always", tooltip="Quit"),
+        Binding("colon", "command_palette", show=False, id="palette.too", tooltip="Commands, too"),
+        Binding(
+            "ctrl+q",
+            "quit",
+            show=False,
+            priority=True,
+            id="quit.always",
+            tooltip="Quit, wherever the focus is",
+        ),
+        Binding("ctrl+c", "copy_or_quit", show=False, id="copy", tooltip="Copy; twice: quit"),
+        Binding("ctrl+z", "suspend_process", show=False, id="suspend", tooltip="To the shell"),
+        Binding(
+            "ctrl+s", "screenshot", show=False, id="screenshot", tooltip="Save a picture (SVG)"
+        ),
     ]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {
+        ActionProvider,
+        ThemeProvider,
+    }
 
-    def __init__(self, engine: AttachedEngine) -> None:
+    def __init__(self, engine: AttachedEngine, ui: Ui | None = None) -> None:
         super().__init__()
+        self.ui = ui if ui is not None else Ui()
         self._engine = engine
+        self._asked_to_quit = 0.0
         self._while_running = ExitStack()
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = EVENTSCOPE.name
+        self.theme = self._fitting(self.ui.theme)
+        self.set_keymap(self.ui.keys)
+        if ascii.wanted(self.ui.ascii):
+            self._filters.append(ascii.AsciiFilter())
 
     def get_default_screen(self) -> Dashboard:
         """Open the dashboard."""
@@ -70,6 +108,32 @@ class EventScopeApp(App[None]):
     def on_ready(self) -> None:
         """Everything is loaded and drawn: from here on, be quick."""
         self._while_running.enter_context(responsive())
+
+    def _fitting(self, theme: str) -> str:
+        """Without colours the terminal's own ones are black on black: then it is our theme."""
+        known = self.get_theme(theme)
+        return EVENTSCOPE.name if known is None or (self.no_color and known.ansi) else theme
+
+    def action_copy_or_quit(self) -> None:
+        """Copy what is selected; with nothing selected, quit when asked twice."""
+        if selected := self.screen.get_selected_text():
+            self.copy_to_clipboard(selected)
+            toast(self.screen, "Copied.", is_problem=False)
+        elif time.monotonic() - self._asked_to_quit < _TWICE:
+            self.exit()
+        else:
+            self._asked_to_quit = time.monotonic()
+            toast(self.screen, "ctrl+c again to quit", is_problem=False)
+
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
+        """Save what is on the screen beside where the program was started."""
+        name = filename or f"eventscope-{datetime.now():%Y%m%d-%H%M%S}.svg"
+        try:
+            saved = self.save_screenshot(name, path or ".")
+        except OSError as error:
+            toast(self.screen, f"no picture: {error}")
+        else:
+            toast(self.screen, f"saved {saved}", is_problem=False)
 
     def on_unmount(self) -> None:
         """Leave the interpreter as it was."""

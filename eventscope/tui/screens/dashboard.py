@@ -48,6 +48,7 @@ class Dashboard(BreakpointKeys):
         Binding("4", "view('health')", show=False, id="view.health", tooltip="To the health view"),
         Binding("5", "view('log')", show=False, id="view.log", tooltip="To the log"),
         Binding("tab", "app.focus_next", show=False, id="pane.next", tooltip="To the next pane"),
+        Binding("z", "zoom", show=False, id="zoom", tooltip="Give a pane the whole screen, or not"),
         Binding("escape", "view('feed')", show=False, id="back", tooltip="Back to the feed"),
         Binding("question_mark", "help", "Help", id="help", tooltip="These keys"),
     ]
@@ -142,6 +143,8 @@ class Dashboard(BreakpointKeys):
             self.feed.freeze()
         for one in ("event", "health", "log"):
             self.set_class(view == one, f"-{one}")
+        for pane in (self.feed_pane, self.operators, self.event_pane):
+            self.remove_class(f"-zoom-{pane.id}")
         if view == "event":
             self._draw_event(opening=True)
         self.call_after_refresh(self._pane(view).focus_first)
@@ -155,6 +158,14 @@ class Dashboard(BreakpointKeys):
             "log": self.log_pane,
         }
         return panes[view]
+
+    def action_zoom(self) -> None:
+        """Give the focused pane the whole screen, or give the others theirs back."""
+        for pane in (self.feed_pane, self.operators, self.event_pane):
+            is_focused = self.focused is not None and pane in self.focused.ancestors_with_self
+            self.set_class(
+                is_focused and not self.has_class(f"-zoom-{pane.id}"), f"-zoom-{pane.id}"
+            )
 
     def action_next_event(self, rows: int) -> None:
         """Read the next or the previous event."""

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from eventscope.inspection.filter import forms
 from eventscope.tui.cells import fit
 
 KeyGroups = Mapping[str, list[tuple[str, str]]]
@@ -34,7 +35,8 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="window") as window:
             window.border_title = "Keys"
             window.border_subtitle = "esc closes"
-            yield Static(Content("\n\n").join(_group(*item) for item in self._groups.items()))
+            groups = [_group(*item) for item in self._groups.items()]
+            yield Static(Content("\n\n").join([*groups, _filters()]))
 
 
 def bound_keys(screen: Screen[None]) -> KeyGroups:
@@ -48,6 +50,15 @@ def bound_keys(screen: Screen[None]) -> KeyGroups:
     for (title, tooltip), names in keys.items():
         groups.setdefault(title, []).append((" ".join(names), tooltip))
     return groups
+
+
+def _filters() -> Content:
+    """What can be asked of events, in the words of the language itself."""
+    listed = forms(delivery=True)
+    width = min(32, max(len(form.text) for form in listed))
+    lines = [Content.styled("Filters", "bold $primary")]
+    lines += [Content.assemble((fit(text, width), "bold"), " ", means) for text, means in listed]
+    return Content("\n").join(lines)
 
 
 def _group(title: str, keys: list[tuple[str, str]]) -> Content:
