@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 from eventscope.app import EventScope
 from eventscope.cli.log import log_to_file
@@ -36,12 +36,12 @@ def run(
     check(settings.ui)
     log_to_file(settings.queue_file(app.name).with_suffix(".log"))
     engine = EngineThread(app, settings)
-    engine.start()
+    engine.begin()
     try:
-        with alongside or nullcontext():
-            EventScopeApp(engine, settings.ui).run(mouse=settings.ui.mouse)
+        EventScopeApp(engine, settings.ui, alongside).run(mouse=settings.ui.mouse)
+        error = engine.error  # before it is stopped, which a start that is under way takes ill
     finally:
         engine.stop()
-    if engine.error is not None:
-        raise engine.error
+    if error is not None:
+        raise error
     return 0

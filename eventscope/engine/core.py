@@ -172,6 +172,11 @@ class Engine:
         return bool(self._tending)
 
     @property
+    def waits_for(self) -> str:
+        """What keeps it from being up, while it starts and that takes long."""
+        return self._reader.detail if hasattr(self, "_reader") else ""
+
+    @property
     def failure(self) -> Exception | None:
         """What ended the engine from within, if something has."""
         return self._failure

@@ -10,6 +10,7 @@ from contextlib import suppress
 from eventscope.app import EventScope
 from eventscope.engine.commands import Command
 from eventscope.engine.core import Engine
+from eventscope.engine.examination import Examination, examine
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import Snapshot
@@ -19,39 +20,78 @@ from eventscope.settings import Settings
 class EngineThread:
     """Runs an engine in a thread; its methods may be called from any other thread.
 
+    One that could not start, or has died, can be begun again.
+
     Args:
         app: what to run.
         settings: how.
     """
 
     def __init__(self, app: EventScope, settings: Settings) -> None:
-        self._engine = Engine(app, settings, attended=True)
+        self._app = app
+        self._settings = settings
+        self._engine: Engine
         self._loop: asyncio.AbstractEventLoop
-        self._stop: asyncio.Event
-        self._started: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, name="eventscope engine")
+        self._task: asyncio.Task[None]
+        self._has_begun: threading.Event
+        """Whether there is a loop and a task on it."""
+        self._started: Future[None]
+        self._thread: threading.Thread | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it is up, or has been and is not begun again."""
+        return self._started.done() and self._started.exception() is None
+
+    @property
+    def error(self) -> BaseException | None:
+        """What has kept it from starting, or what it has died of."""
+        if self._started.done() and (refusal := self._started.exception()) is not None:
+            return refusal
+        return self._engine.failure
+
+    @property
+    def waits_for(self) -> str:
+        """What keeps it from being up while it starts, if that takes long."""
+        return self._engine.waits_for
 
     @property
     def ring(self) -> EventRing:
         """The recent events."""
         return self._engine.ring
 
-    @property
-    def error(self) -> Exception | None:
-        """What the engine has died of, if it has."""
-        return self._engine.failure
+    def begin(self) -> None:
+        """Start, and return at once; what ran before is stopped first."""
+        self.stop()
+        self._engine = Engine(self._app, self._settings, attended=True)
+        self._started, self._has_begun = Future(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="eventscope engine")
+        self._thread.start()
 
     def start(self) -> None:
         """Start, and return when the engine runs; raises what prevents it."""
-        self._thread.start()
+        self.begin()
         try:
             self._started.result()
         except BaseException:
             self.stop()
             raise
 
+    def diagnose(self) -> Future[Examination]:
+        """Examine what a start depends on, while no engine runs that could be asked."""
+        found: Future[Examination] = Future()
+
+        def look() -> None:
+            try:
+                found.set_result(asyncio.run(examine(self._app, self._settings)))
+            except BaseException as error:
+                found.set_exception(error)
+
+        threading.Thread(target=look, name="eventscope doctor", daemon=True).start()
+        return found
+
     def snapshot(self) -> Snapshot:
-        """The engine as it is now."""
+        """The engine as it is now, once it has started."""
         return self._engine.snapshot()
 
     def command(self, command: Command) -> Future[str]:
@@ -64,21 +104,27 @@ class EngineThread:
         return asyncio.run_coroutine_threadsafe(self._engine.ask(question), self._loop)
 
     def stop(self) -> None:
-        """Stop the engine and wait for its end; idempotent."""
-        if self._thread.is_alive():
-            with suppress(RuntimeError):  # the loop has just ended by itself
-                self._loop.call_soon_threadsafe(self._stop.set)
+        """Stop the engine, or its start, and wait for its end; idempotent."""
+        if self._thread is None:
+            return
+        self._has_begun.wait()
+        with suppress(RuntimeError):  # the loop has just ended by itself
+            self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join()
+        self._thread = None
 
     def _run(self) -> None:
-        try:
-            asyncio.run(self._main())
-        except BaseException as error:
-            if not self._started.done():
-                self._started.set_exception(error)
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._task = self._loop.create_task(self._main())
+            self._has_begun.set()
+            try:
+                self._loop.run_until_complete(self._task)
+            except BaseException as error:
+                if not self._started.done():
+                    self._started.set_exception(error)
 
     async def _main(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with self._engine:
             self._started.set_result(None)
-            await self._stop.wait()
+            await asyncio.Event().wait()

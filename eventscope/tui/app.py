@@ -6,11 +6,12 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
+from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -22,6 +23,7 @@ from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.palette import ActionProvider
 from eventscope.tui.responsiveness import responsive
 from eventscope.tui.screens.dashboard import Dashboard
+from eventscope.tui.screens.start import StartScreen
 from eventscope.tui.theme import EVENTSCOPE, THEMES
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.too_small import LEAST_HEIGHT, LEAST_WIDTH
@@ -42,6 +44,7 @@ class EventScopeApp(App[None]):
     Args:
         engine: at work in another thread.
         ui: how it looks and is used.
+        alongside: entered when the engine is up, left at the end.
 
     Raises:
         SettingsError: ``ui`` names what does not exist.
@@ -70,6 +73,9 @@ class EventScopeApp(App[None]):
             id="quit.always",
             tooltip="Quit, wherever the focus is",
         ),
+        Binding(
+            "ctrl+r", "restart", show=False, id="restart", tooltip="Start a stopped engine again"
+        ),
         Binding("ctrl+c", "copy_or_quit", show=False, id="copy", tooltip="Copy; twice: quit"),
         Binding("ctrl+z", "suspend_process", show=False, id="suspend", tooltip="To the shell"),
         Binding(
@@ -81,10 +87,16 @@ class EventScopeApp(App[None]):
         ThemeProvider,
     }
 
-    def __init__(self, engine: AttachedEngine, ui: Ui | None = None) -> None:
+    def __init__(
+        self,
+        engine: AttachedEngine,
+        ui: Ui | None = None,
+        alongside: AbstractContextManager[object] | None = None,
+    ) -> None:
         super().__init__()
         self.ui = ui if ui is not None else Ui()
         self._engine = engine
+        self._alongside = alongside
         self._asked_to_quit = 0.0
         self._while_running = ExitStack()
         self.animation_level = "none"
@@ -95,12 +107,27 @@ class EventScopeApp(App[None]):
         if ascii.wanted(self.ui.ascii):
             self._filters.append(ascii.AsciiFilter())
 
-    def get_default_screen(self) -> Dashboard:
-        """Open the dashboard."""
-        return Dashboard(self._engine)
+    @on(StartScreen.Started)
+    def _open_dashboard(self) -> None:
+        if isinstance(self.screen, StartScreen):
+            self._enter_alongside()
+            self.switch_screen(Dashboard(self._engine))
+
+    def action_restart(self) -> None:
+        """Start an engine again that has stopped."""
+        if self._engine.error is None:
+            toast(self.screen, "The engine runs.")
+        elif isinstance(self.screen, Dashboard):
+            self._engine.begin()
+            self.switch_screen(StartScreen(self._engine))
 
     def on_mount(self) -> None:
-        """Leave in order when somebody else ends the program, with the terminal as it was."""
+        """Open the dashboard, or what stands there until the engine is up.
+
+        Whoever ends the program from outside finds the terminal as it was.
+        """
+        is_up = self._engine.started
+        self.push_screen(Dashboard(self._engine) if is_up else StartScreen(self._engine))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit)
@@ -108,6 +135,13 @@ class EventScopeApp(App[None]):
     def on_ready(self) -> None:
         """Everything is loaded and drawn: from here on, be quick."""
         self._while_running.enter_context(responsive())
+        if self._engine.started:
+            self._enter_alongside()
+
+    def _enter_alongside(self) -> None:
+        if self._alongside is not None:
+            alongside, self._alongside = self._alongside, None
+            self._while_running.enter_context(alongside)
 
     def _fitting(self, theme: str) -> str:
         """Without colours the terminal's own ones are black on black: then it is our theme."""

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from eventscope.engine.commands import Command
+from eventscope.engine.examination import Examination
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import Snapshot
@@ -20,8 +21,26 @@ class AttachedEngine(Protocol):
         ...
 
     @property
-    def error(self) -> Exception | None:
-        """What the engine has died of, if it has."""
+    def started(self) -> bool:
+        """Whether it is up, or has been; before that there is no snapshot."""
+        ...
+
+    @property
+    def error(self) -> BaseException | None:
+        """What has kept it from starting, or what it has died of."""
+        ...
+
+    @property
+    def waits_for(self) -> str:
+        """What keeps it from being up while it starts, if that takes long."""
+        ...
+
+    def begin(self) -> None:
+        """Start it again; returns at once."""
+        ...
+
+    def diagnose(self) -> Future[Examination]:
+        """Examine what a start depends on."""
         ...
 
     def snapshot(self) -> Snapshot:

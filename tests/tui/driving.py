@@ -14,9 +14,8 @@ PATIENCE = 10.0
 
 
 def dashboard(pilot: Pilot[None]) -> Dashboard:
-    screen = pilot.app.screen_stack[0]
-    assert isinstance(screen, Dashboard)
-    return screen
+    (found,) = [screen for screen in pilot.app.screen_stack if isinstance(screen, Dashboard)]
+    return found
 
 
 def lines(app: EventScopeApp) -> list[str]:

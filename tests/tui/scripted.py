@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from eventscope.engine.commands import Command, CommandRefused
+from eventscope.engine.examination import Examination
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
@@ -58,7 +59,11 @@ class ScriptedEngine:
 
     def __init__(self, *operators: OperatorSnapshot, capacity: int = 10_000) -> None:
         self.ring = EventRing(capacity)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
+        self.started = True
+        self.waits_for = ""
+        self.begun = 0
+        self.examination = Examination({}, is_connected=False)
         self.sent: list[Command] = []
         self.refusal: str | None = None
         self.answers: dict[type[Any], Any] = {}
@@ -81,6 +86,15 @@ class ScriptedEngine:
         answer: Future[Answer] = Future()
         answer.set_result(self.answers[type(question)])
         return answer
+
+    def begin(self) -> None:
+        self.begun += 1
+        self.error = None
+
+    def diagnose(self) -> Future[Examination]:
+        found: Future[Examination] = Future()
+        found.set_result(self.examination)
+        return found
 
     def emit(self, *events: Event) -> None:
         self.ring.extend(

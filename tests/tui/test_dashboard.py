@@ -210,7 +210,7 @@ async def test_dead_letters_are_counted_and_tried_again(engine: ScriptedEngine) 
     broken = an_operator("counts", dead=2, error="CheckViolation: [/few]", traceback="x")
     engine.operators([broken, an_operator("mails", retrying=3, state="backing-off")])
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
-        assert "2 dead letters  CheckViolation: [/few]" in screen(pilot)
+        await until(pilot, lambda: "2 dead letters  CheckViolation: [/few]" in screen(pilot))
         assert "retries 3 ids" in screen(pilot)
         await pilot.press("2", "R")
         assert engine.sent == [RetryLetters("counts")]

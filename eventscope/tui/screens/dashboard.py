@@ -111,7 +111,7 @@ class Dashboard(BreakpointKeys):
         self._say_trouble(snapshot, error)
         self._draw_event()
 
-    def _say_trouble(self, snapshot: Snapshot, error: Exception | None) -> None:
+    def _say_trouble(self, snapshot: Snapshot, error: BaseException | None) -> None:
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
         if error is not None:
             self.notice.say(failure_text(error), is_failure=True)

@@ -51,8 +51,9 @@ def stream_trouble(stream: StreamSnapshot, now: float) -> tuple[str, list[str]]:
             return "The stream has stopped", [*detail, _QUEUE_IS_SAFE]
 
 
-def failure_text(error: Exception) -> str:
+def failure_text(error: BaseException) -> str:
     """What the engine died of."""
     kind = type(error).__name__
     reason = safe_text(f"{kind}: {error}" if str(error) else kind, 500)
-    return f"The engine has stopped: {reason}\nWhat you see is its last state. q quits."
+    cure = "ctrl+r starts it again, q quits."
+    return f"The engine has stopped: {reason}\nWhat you see is its last state. {cure}"

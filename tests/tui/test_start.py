@@ -1,0 +1,242 @@
+"""Until the engine is up, and when it cannot start: really caused, and mended while we look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from textual.pilot import Pilot
+
+from eventscope import EventScope
+from eventscope.demo.embedded import EmbeddedServer
+from eventscope.engine.thread import EngineThread
+from eventscope.queue.file_lock import FileLock
+from eventscope.settings import Settings, SettingsError
+from eventscope.tui.app import EventScopeApp
+from eventscope.tui.screens.dashboard import Dashboard
+from eventscope.tui.screens.start import StartScreen
+from tests.servers import fresh_database, running_server
+from tests.tui.driving import screen, toasts, until
+from tests.tui.scripted import ScriptedEngine
+
+
+class Trouble(NamedTuple):
+    """Something that keeps an engine from starting."""
+
+    settings: Settings
+    said: tuple[str, ...]
+    mend: Callable[[], object]
+
+
+class Place(NamedTuple):
+    """Where trouble is caused."""
+
+    server: EmbeddedServer
+    url: str
+    queue: Path
+
+    def settings(self, **more: object) -> Settings:
+        given = {"url": self.url, "slot_name": "start", "queue_path": self.queue, **more}
+        return Settings.load(**given)
+
+    @property
+    def database(self) -> str:
+        return self.url.rpartition("/")[2].partition("?")[0]
+
+    def leave(self, role: str) -> None:
+        """Drop a role with all that it owns."""
+        self.server.drop_database(self.database)
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            connection.execute(f"DROP ROLE {role}")  # type: ignore[call-overload]
+
+    def execute(self, *statements: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    with running_server(tcp=True) as server:
+        yield server
+
+
+@pytest.fixture
+def place(server: EmbeddedServer, tmp_path: Path) -> Iterator[Place]:
+    with fresh_database(server) as url:
+        place = Place(server, url, tmp_path / "queue.db")
+        place.execute("CREATE TABLE notes (id int PRIMARY KEY)")
+        yield place
+
+
+@contextmanager
+def no_server(place: Place) -> Iterator[Trouble]:
+    with ExitStack() as mended:
+        place.server.stop()
+        mended.callback(place.server.start)
+        yield Trouble(place.settings(), ("cannot connect to PostgreSQL",), mended.close)
+
+
+@contextmanager
+def wrong_password(place: Place) -> Iterator[Trouble]:
+    url = make_conninfo(
+        host="127.0.0.1",
+        port=place.server.port,
+        user="lost",
+        password="secret",
+        dbname=place.database,
+    )
+    place.execute("CREATE ROLE lost LOGIN SUPERUSER PASSWORD 'other'")
+    try:
+        yield Trouble(
+            place.settings(url=url),
+            ("password authentication failed", "correct url or password"),
+            lambda: place.execute("ALTER ROLE lost PASSWORD 'secret'"),
+        )
+    finally:
+        place.leave("lost")
+
+
+@contextmanager
+def no_table(place: Place) -> Iterator[Trouble]:
+    place.execute("ALTER TABLE notes RENAME TO other")
+    yield Trouble(
+        place.settings(),
+        ("notes does not exist",),
+        lambda: place.execute("ALTER TABLE other RENAME TO notes"),
+    )
+
+
+@contextmanager
+def no_privilege(place: Place) -> Iterator[Trouble]:
+    place.execute("CREATE ROLE humble LOGIN", "ALTER TABLE notes OWNER TO humble")
+    place.execute(
+        f"ALTER DATABASE {place.url.rpartition('/')[2].partition('?')[0]} OWNER TO humble"
+    )
+    try:
+        yield Trouble(
+            place.settings(url=place.url.replace("postgres@", "humble@")),
+            ("ALTER ROLE", "humble", "REPLICATION"),
+            lambda: place.execute("ALTER ROLE humble REPLICATION"),
+        )
+    finally:
+        place.leave("humble")
+
+
+@contextmanager
+def low_wal_level(place: Place) -> Iterator[Trouble]:
+    def restart(level: str) -> None:
+        place.server.stop()
+        place.server.settings["wal_level"] = level
+        place.server.start()
+
+    restart("replica")
+    with ExitStack() as mended:
+        mended.callback(restart, "logical")
+        said = ("wal_level is replica", "ALTER SYSTEM SET wal_level = 'logical'", "restart")
+        yield Trouble(place.settings(), said, mended.close)
+
+
+@contextmanager
+def queue_in_use(place: Place) -> Iterator[Trouble]:
+    lock = FileLock(place.queue)
+    lock.acquire()
+    yield Trouble(place.settings(), ("is in use by process",), lock.release)
+    lock.release()
+
+
+@contextmanager
+def open_transaction(place: Place) -> Iterator[Trouble]:
+    with psycopg.connect(place.url) as connection:
+        connection.execute("SELECT pg_current_xact_id()")
+        yield Trouble(
+            place.settings(),
+            ("Starting", "every transaction", f"pid {connection.info.backend_pid}"),
+            connection.rollback,
+        )
+
+
+TROUBLES = (
+    no_server, wrong_password, no_table, no_privilege, low_wal_level, queue_in_use,
+    open_transaction,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cause", TROUBLES, ids=lambda cause: cause.__name__)
+async def test_the_cause_is_on_the_screen_and_it_starts_when_that_is_mended(
+    place: Place, cause: Callable[[Place], Iterator[Trouble]]
+) -> None:
+    app = EventScope("start")
+    app.entity("notes")
+    with cause(place) as trouble:  # type: ignore[attr-defined]
+        engine = EngineThread(app, trouble.settings)
+        engine.begin()
+        try:
+            async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+                assert isinstance(pilot.app.screen, StartScreen)
+                await until(pilot, lambda: says(pilot, trouble.said))
+                assert "secret" not in screen(pilot)
+                await asyncio.to_thread(trouble.mend)
+                await pilot.press("r")
+                await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+                await until(pilot, lambda: "Listening to" in screen(pilot))
+        finally:
+            engine.stop()
+
+
+async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
+    place: Place,
+) -> None:
+    app = EventScope("start")
+    app.entity("notes")
+    engine = EngineThread(app, place.settings())
+    engine.begin()
+    try:
+        async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: "LIVE" in screen(pilot))
+            await asyncio.to_thread(place.execute, 'DROP PUBLICATION "events"')
+            await until(pilot, lambda: "The engine has stopped" in screen(pilot))
+            assert "ctrl+r" in screen(pilot)
+            await pilot.press("ctrl+r")
+            await until(pilot, lambda: "LIVE" in screen(pilot))
+            await asyncio.to_thread(place.execute, "INSERT INTO notes VALUES (4711)")
+            await until(pilot, lambda: "4711" in screen(pilot))
+    finally:
+        engine.stop()
+
+
+async def test_settings_that_cannot_be_end_the_program(place: Place) -> None:
+    engine = EngineThread(EventScope("empty"), place.settings())
+    engine.begin()
+    try:
+        app = EventScopeApp(engine)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: app._exit)
+        assert isinstance(engine.error, SettingsError)
+    finally:
+        engine.stop()
+
+
+async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventscope.tui.screens.start._AGAIN", 0.01)
+    engine = ScriptedEngine()
+    engine.started, engine.error = False, OSError("disk full")
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: engine.begun == 1)
+        assert engine.error is None
+        engine.started = True
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "The engine runs." in toasts(pilot))
+
+
+def says(pilot: Pilot[None], words: tuple[str, ...]) -> bool:
+    """Whether all of it is on the screen, wherever its lines break."""
+    shown = " ".join(screen(pilot).split())
+    return all(each in shown for each in words)
