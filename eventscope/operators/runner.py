@@ -249,7 +249,7 @@ class Runner:
                 apply = partial(self._effect.apply, self.gate.open_part(events), self._passed)
                 done = await self.attempts.make(apply, failed)
                 await self.letters.passed(head.seq, self.standing.position)
-            self._note_success(events, began_at)
+                self._note_success(events, began_at)
             if not done:
                 return False
             if self.standing.is_due:

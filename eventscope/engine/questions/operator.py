@@ -60,8 +60,8 @@ class DetailsOf:
     async def answer(self, known: Known) -> OperatorDetails:
         """Look them up."""
         runner = known.runners[self.operator]
-        last = runner.timeline.attempts[-_ATTEMPTS:]
-        attempts = [await _attempted(one, known.queue) for one in reversed(last)]
+        last = sorted(runner.timeline.attempts[-_ATTEMPTS:], key=_order, reverse=True)
+        attempts = [await _attempted(one, known.queue) for one in last]
         return OperatorDetails(
             runner.operator, tuple(attempts), latencies(runner.timeline.latencies)
         )
@@ -131,6 +131,11 @@ def latencies(seconds: Sequence[float]) -> Latencies | None:
     ordered = sorted(seconds)
     p50, p95, p99 = (ordered[(len(ordered) - 1) * share // 100] for share in (50, 95, 99))
     return Latencies(p50, p95, p99)
+
+
+def _order(attempt: Attempt) -> tuple[float, int]:
+    """By time; of a list that failed half way, what was done comes before the failure."""
+    return attempt.began_at, attempt.first
 
 
 async def _attempted(attempt: Attempt, queue: Queue) -> Attempted:
