@@ -24,6 +24,11 @@ class AttachedEngine(Protocol):
         """What the engine has died of, if it has."""
         ...
 
+    @property
+    def read_only(self) -> bool:
+        """Whether it refuses every command."""
+        ...
+
     def snapshot(self) -> Snapshot:
         """The engine's state: immutable and cheap to take."""
         ...

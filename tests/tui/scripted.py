@@ -56,6 +56,7 @@ class ScriptedEngine:
         self.error: Exception | None = None
         self.sent: list[Command] = []
         self.refusal: str | None = None
+        self.read_only = False
         self.answers: dict[type[Any], Any] = {}
         """What is answered to a question of a type."""
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)

@@ -19,8 +19,9 @@ from eventscope.tui.symbols import OPERATOR_LOOKS, STREAM_BADGES, TONE_COLOURS, 
 class StatusBar(Widget):
     """Badges, server, slot, rate and lag; what has no room is left out, from the right."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, read_only: bool = False) -> None:
         super().__init__(id="status")
+        self._read_only = read_only
         self._snapshot: Snapshot | None = None
         self._rate = Rate()
         self._failed = False
@@ -74,6 +75,8 @@ class StatusBar(Widget):
             yield STREAM_BADGES[snapshot.stream.state]
         if self._frozen is not None:
             yield Badge(self._frozen, "warning")
+        if self._read_only:
+            yield Badge("READ-ONLY", "held")
 
     def _facts(self, snapshot: Snapshot) -> Iterator[Content]:
         """What is worth knowing, the most important first."""
