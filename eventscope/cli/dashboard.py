@@ -21,6 +21,8 @@ def run(
     app: EventScope,
     settings: Settings,
     alongside: AbstractContextManager[object] | None = None,
+    *,
+    read_only: bool = False,
 ) -> int:
     """Open the dashboard, and stop the engine when it is closed. Returns the exit code.
 
@@ -28,6 +30,7 @@ def run(
         app: what to run.
         settings: how.
         alongside: entered when the engine runs, left before it is stopped.
+        read_only: whether the dashboard may change nothing.
     """
     from eventscope.engine.thread import EngineThread
     from eventscope.tui.app import EventScopeApp
@@ -35,7 +38,7 @@ def run(
 
     check(settings.ui)
     log_to_file(settings.queue_file(app.name).with_suffix(".log"))
-    engine = EngineThread(app, settings)
+    engine = EngineThread(app, settings, read_only=read_only)
     engine.begin()
     try:
         EventScopeApp(engine, settings.ui, alongside).run(mouse=settings.ui.mouse)

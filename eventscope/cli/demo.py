@@ -26,6 +26,7 @@ SETTLING = 120.0
 
 @click.command("demo")
 @shared.headless_option
+@shared.read_only_option
 @click.option("--duration", type=float, metavar="S", help="Stop the traffic after S seconds.")
 @click.option(
     "--directory",
@@ -37,6 +38,7 @@ SETTLING = 120.0
 @shared.log_format_option
 def command(
     no_dashboard: bool,
+    read_only: bool,
     duration: float | None,
     directory: Path | None,
     seed: int,
@@ -63,7 +65,8 @@ def command(
     with playground:
         if dashboard.wanted(no_dashboard):
             traffic = playground.traffic_in_background(duration)
-            return dashboard.run(example.app, playground.settings, traffic)
+            settings = playground.settings
+            return dashboard.run(example.app, settings, traffic, read_only=read_only)
         truths = {table.name: table.truth for table in example.DERIVED}
         work = _work(playground, duration, truths)
         return asyncio.run(headless.run(example.app, playground.settings, work))

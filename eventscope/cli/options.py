@@ -76,6 +76,9 @@ headless_option = click.option(
     is_flag=True,
     help="No dashboard; the default where there is no terminal.",
 )
+read_only_option = click.option(
+    "--read-only", is_flag=True, help="A dashboard that shows everything and changes nothing."
+)
 log_format_option = click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),

@@ -15,6 +15,7 @@ from eventscope.cli.log import log_to_stream
 @click.command("run")
 @click.argument("app", metavar="APP")
 @shared.headless_option
+@shared.read_only_option
 @click.option(
     "--until",
     type=click.Choice(["caught-up"]),
@@ -26,6 +27,7 @@ from eventscope.cli.log import log_to_stream
 def command(
     app: str,
     no_dashboard: bool,
+    read_only: bool,
     until: str | None,
     timeout: float | None,
     log_format: Literal["text", "json"],
@@ -42,7 +44,7 @@ def command(
     settings = shared.settings(**given)
     scope = application.load(app)
     if until is None and dashboard.wanted(no_dashboard):
-        return dashboard.run(scope, settings)
+        return dashboard.run(scope, settings, read_only=read_only)
     log_to_stream(log_format)
     work = headless.until_caught_up(timeout) if until is not None else None
     return asyncio.run(headless.run(scope, settings, work))

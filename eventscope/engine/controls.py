@@ -138,18 +138,7 @@ class Controls:
         return f"{record.name} passes over {f'event {event}' if event else 'its next event'}"
 
     async def _replay(self, record: OperatorRecord, command: Replay) -> str:
-        first = await moments.first(self._queue, command.start)
-        behind = record.resume_at
-        if behind is None:
-            behind = record.position
-        last = behind
-        if command.end is not None:
-            last = min(last, await moments.last(self._queue, command.end))
-        if first > last:
-            raise CommandRefused(
-                f"nothing to replay: {record.name} has had no event from {command.start}"
-                + (f" to {command.end}" if command.end is not None else "")
-            )
+        first, last = await moments.had_by(record, self._queue, command.start, command.end)
         await self._change(record, rewind_to=first - 1, replay_to=last)
         return f"{record.name} replays from {command.start}" + (
             f" to {command.end}" if command.end is not None else ""

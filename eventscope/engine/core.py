@@ -29,6 +29,7 @@ from eventscope.engine.snapshot import (
     BackfillSnapshot,
     BreakpointSnapshot,
     OperatorSnapshot,
+    ReplaySnapshot,
     Snapshot,
     StreamSnapshot,
 )
@@ -38,6 +39,7 @@ from eventscope.operators import calling
 from eventscope.operators.breakpoints import Breakpoint
 from eventscope.operators.calling import LEAVE
 from eventscope.operators.runner import Runner
+from eventscope.operators.standing import Standing
 from eventscope.pubsub.adapter import pubsub
 from eventscope.pubsub.broker import Broker
 from eventscope.queue.adapters import open_queue
@@ -375,7 +377,17 @@ def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
         replay_to=record.replay_to,
         resume_at=record.resume_at,
         letters=runner.letters.events,
+        oldest_at=runner.standing.oldest_at,
+        replay=_replay(runner.standing),
     )
+
+
+def _replay(standing: Standing) -> ReplaySnapshot | None:
+    if standing.record.rewind_to is not None:
+        return ReplaySnapshot(0, None)
+    if standing.record.replay_to is None:
+        return None
+    return ReplaySnapshot(standing.replay_total - standing.replay_left, standing.replay_total)
 
 
 def _progress(backfill: Backfill | None) -> BackfillSnapshot | None:

@@ -9,6 +9,7 @@ from typing import Final
 from eventscope.engine.commands import CommandRefused
 from eventscope.event import EventId, Lsn
 from eventscope.queue.base import Queue
+from eventscope.queue.records import OperatorRecord
 from eventscope.replication import pgoutput
 
 _LSN: Final = r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}"
@@ -75,6 +76,32 @@ async def last(queue: Queue, text: str) -> int:
     if isinstance(moment, Lsn):
         return await queue.seq_from_lsn(moment + 1) - 1
     return await queue.seq_from_time(_microseconds(moment) + 1) - 1
+
+
+async def had_by(
+    record: OperatorRecord, queue: Queue, start: str, end: str | None
+) -> tuple[int, int]:
+    """The first and the last event of those that can come again to an operator.
+
+    Args:
+        record: of the operator, as it stands now.
+        queue: where they are.
+        start: a point that belongs to them.
+        end: the same; None is the last event that the operator has had.
+
+    Raises:
+        CommandRefused: there are none, or the queue does not reach back to them.
+    """
+    begin = await first(queue, start)
+    until = record.position if record.resume_at is None else record.resume_at
+    if end is not None:
+        until = min(until, await last(queue, end))
+    if begin > until:
+        raise CommandRefused(
+            f"nothing to replay: {record.name} has had no event from {start}"
+            + (f" to {end}" if end is not None else "")
+        )
+    return begin, until
 
 
 async def _from(queue: Queue, moment: Lsn | datetime) -> int:

@@ -28,6 +28,16 @@ class BackfillSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaySnapshot:
+    """How far a replay has come."""
+
+    done: int
+    """Events that have come again, since the start of the process."""
+    total: int | None
+    """How many there were then; None before it has begun."""
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorSnapshot:
     """One operator at one moment."""
 
@@ -76,6 +86,11 @@ class OperatorSnapshot:
     """The event behind which it goes on after the replay."""
     letters: Mapping[int, bool] = field(default_factory=dict)
     """The events that its dead letters are about, and of each whether it waits for a person."""
+
+    oldest_at: float | None = None
+    """When the oldest queued event committed, in seconds since the epoch."""
+    replay: ReplaySnapshot | None = None
+    """The replay that is wanted or under way."""
 
     def is_past(self, seq: int) -> bool:
         """Whether it is done with an event."""

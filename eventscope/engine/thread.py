@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from eventscope.app import EventScope
-from eventscope.engine.commands import Command
+from eventscope.engine.commands import Command, CommandRefused
 from eventscope.engine.core import Engine
 from eventscope.engine.examination import Examination, examine
 from eventscope.engine.questions import Answer, Question
@@ -25,9 +25,11 @@ class EngineThread:
     Args:
         app: what to run.
         settings: how.
+        read_only: whether its commands are refused; those from other processes are not.
     """
 
-    def __init__(self, app: EventScope, settings: Settings) -> None:
+    def __init__(self, app: EventScope, settings: Settings, *, read_only: bool = False) -> None:
+        self.read_only = read_only
         self._app = app
         self._settings = settings
         self._engine: Engine
@@ -96,6 +98,10 @@ class EngineThread:
 
     def command(self, command: Command) -> Future[str]:
         """Hand over a command; the result is what was done, in one line."""
+        if self.read_only:
+            refused: Future[str] = Future()
+            refused.set_exception(CommandRefused("this dashboard is read-only"))
+            return refused
         asked = self._engine.command(command, by="the dashboard")
         return asyncio.run_coroutine_threadsafe(asked, self._loop)
 

@@ -238,6 +238,7 @@ class Runner:
         """Apply events in their order; False if not all were done with."""
         while events:
             head = events[0]
+            self.standing.comes_to(head)
             if not (await self.attempts.turn_of(head) and await self.gate.opens(head)):
                 return False
             began_at = time.time()
@@ -248,7 +249,7 @@ class Runner:
                 apply = partial(self._effect.apply, self.gate.open_part(events), self._passed)
                 done = await self.attempts.make(apply, failed)
                 await self.letters.passed(head.seq, self.standing.position)
-            self._note_success(events, began_at)
+                self._note_success(events, began_at)
             if not done:
                 return False
             if self.standing.is_due:
@@ -260,7 +261,7 @@ class Runner:
         """Note which events have taken effect."""
         done = [queued for queued in events if queued.seq <= self.standing.position]
         if done:
-            self.timeline.succeeded(done[0].seq, done[-1], began_at)
+            self.timeline.succeeded(done[0].seq, done[-1], began_at, len(done))
 
     async def _note_failure(
         self, events: Sequence[QueuedEvent], began_at: float, failure: Failure

@@ -15,10 +15,14 @@ from eventscope.operators.reading import Reading
 from eventscope.queue.base import Queue
 from eventscope.queue.event import Place, QueuedEvent
 from eventscope.queue.records import OperatorRecord
+from eventscope.replication import pgoutput
 from eventscope.replication.assembly import Counts
 
 _SAVE_INTERVAL: Final = 0.02
 """Seconds of work after which the position is made durable: what a crash may bring again."""
+
+_LOOKED_AT: Final = 50
+"""Events of the followed tables among which the oldest of interest is looked for."""
 
 NO_FAILURE: Final[Mapping[str, Any]] = {
     "failed_seq": None,
@@ -48,12 +52,17 @@ class Standing:
         """Queued events that the operator will still see."""
         self.applied = 0
         """Events applied since the start."""
+        self.replay_total = 0
+        """The events of the replay under way, as counted when it began here."""
+        self.replay_left = 0
         self._operator = operator
         self._queue = queue
         self._interest = Interest(operator)
         self._reading = Reading(operator, queue)
         self._ahead: Place | None = None
         """Where the ledger stands, if that is beyond all that the queue has ever held."""
+        self._oldest: int | None = None
+        """When the oldest queued event committed, in PostgreSQL's microseconds."""
         self._changed = False
         """Whether the record has changed since it was saved."""
         self._writing = asyncio.Lock()
@@ -70,6 +79,13 @@ class Standing:
     def is_replaying(self) -> bool:
         """Whether a replay is wanted or under way."""
         return self.record.rewind_to is not None or self.record.replay_to is not None
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the oldest queued event committed, in seconds since the epoch; None: none waits."""
+        if self.depth <= 0 or self._oldest is None:
+            return None
+        return pgoutput.timestamp(self._oldest).timestamp()
 
     @property
     def is_called_away(self) -> bool:
@@ -102,13 +118,16 @@ class Standing:
         """Take a position, and count what lies behind it."""
         last, record = self._queue.last_seq, self.record
         self.position = position
-        self.depth = 0  # what is announced from here on is added to it
+        self.depth = self.replay_total = 0  # what is announced from here on is added to it
         if record.resume_at is None:
             depth = self._wanted(await self._queue.counts(position, last))
         else:
             depth = self._wanted(await self._queue.counts(position, record.replay_to))
+            self.replay_total = self.replay_left = depth
             depth += self._wanted(await self._queue.counts(record.resume_at, last))
         self.depth += depth
+        if depth:
+            await self._look_for_oldest()
 
     async def place(self, seq: int | None = None) -> Place:
         """The place of an event in the stream, or one before all that the queue holds.
@@ -120,6 +139,8 @@ class Standing:
     def announce(self, counts: Counts) -> bool:
         """Hear of new visible events; tells whether there are any for the operator."""
         wanted = self._wanted(counts)
+        if wanted and self.depth <= 0 and self._queue.last is not None:
+            self._oldest = self._queue.last.committed_at
         self.depth += wanted
         return wanted > 0
 
@@ -131,6 +152,10 @@ class Standing:
         if self._ahead is not None and end is None:
             events = self._not_had(events, self._ahead)
         return events, read_to
+
+    def comes_to(self, head: QueuedEvent) -> None:
+        """Hear which event is the next."""
+        self._oldest = head.transaction.committed_at
 
     def passed(self, last: QueuedEvent, count: int) -> None:
         """Hear that ``count`` events, up to this one, have taken effect."""
@@ -182,6 +207,17 @@ class Standing:
     def _pass(self, last: QueuedEvent, count: int) -> None:
         self.position = last.seq
         self.depth -= count
+        self.replay_left -= count
+        self._oldest = last.transaction.committed_at  # the next one is hardly younger
+
+    async def _look_for_oldest(self) -> None:
+        """Look up the next event, as an operator that is held reads none."""
+        known = self._queue.relations.items()
+        followed = [version for version, relation in known if self._interest.follows(relation)]
+        queued = await self._queue.read(self.position, followed, _LOOKED_AT)
+        oldest = next((each for each in queued if self._interest.wants(each)), None)
+        if oldest is not None:
+            self.comes_to(oldest)
 
     def _not_had(self, events: Sequence[QueuedEvent], ahead: Place) -> Sequence[QueuedEvent]:
         """Pass over what was applied before the queue that held it was lost."""

@@ -27,6 +27,8 @@ class Attempt(NamedTuple):
     error: str | None
     """What went wrong in one line; None if nothing did."""
     traceback: str | None
+    events: int = 1
+    """How many events it was at."""
 
 
 class Timeline:
@@ -50,10 +52,11 @@ class Timeline:
         """The attempts at one event, oldest first."""
         return (one for one in self.attempts if one.first <= seq <= one.last)
 
-    def succeeded(self, first: int, last: QueuedEvent, began_at: float) -> None:
-        """Note that all from ``first`` to ``last`` has taken effect."""
+    def succeeded(self, first: int, last: QueuedEvent, began_at: float, count: int) -> None:
+        """Note that ``count`` events, from ``first`` to ``last``, have taken effect."""
         now = time.time()
-        self._attempts.append(Attempt(first, last.seq, began_at, now - began_at, None, None))
+        took = now - began_at
+        self._attempts.append(Attempt(first, last.seq, began_at, took, None, None, count))
         committed = pgoutput.timestamp(last.transaction.committed_at).timestamp()
         self._latencies.append(max(now - committed, 0.0))
 

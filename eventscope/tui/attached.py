@@ -43,6 +43,11 @@ class AttachedEngine(Protocol):
         """Examine what a start depends on."""
         ...
 
+    @property
+    def read_only(self) -> bool:
+        """Whether it refuses every command."""
+        ...
+
     def snapshot(self) -> Snapshot:
         """The engine's state: immutable and cheap to take."""
         ...

@@ -35,6 +35,11 @@ class Rate:
         return (count - before) / (now - since)
 
     @property
+    def is_moving(self) -> bool:
+        """Whether the count has grown in the last eight seconds."""
+        return bool(self._seen) and self._seen[-1][1] > self._at(self._seen[-1][0] - _SECONDS)[1]
+
+    @property
     def sparkline(self) -> str:
         """The last eight seconds as bars, the highest of them at full height."""
         if not self._seen:

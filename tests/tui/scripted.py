@@ -66,6 +66,7 @@ class ScriptedEngine:
         self.examination = Examination({}, is_connected=False)
         self.sent: list[Command] = []
         self.refusal: str | None = None
+        self.read_only = False
         self.answers: dict[type[Any], Any] = {}
         """What is answered to a question of a type."""
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)

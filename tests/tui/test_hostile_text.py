@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.event import Event
 from eventscope.tui.app import EventScopeApp
+from eventscope.tui.operator_watch import OperatorWatch
 from eventscope.tui.screenshot import screenshot_svg
 from eventscope.tui.symbols import OPERATOR_LOOKS, STREAM_BADGES
 from eventscope.tui.widgets.event_lines import event_lines
@@ -86,7 +87,7 @@ def test_no_part_of_an_event_is_harmful(text: str, width: int) -> None:
 def test_no_part_of_the_engine_state_is_harmful(text: str) -> None:
     for state in OPERATOR_LOOKS:
         operator = replace(an_operator_named(text), state=state)
-        row = laid_out(operator_row(operator, NOW), 80)
+        row = laid_out(operator_row(operator, OperatorWatch(), NOW), 80)
         assert_harmless("".join(row))
         assert cell_len("".join(row)) == 80
     for stream_state in STREAM_BADGES:

@@ -11,8 +11,10 @@ from textual.containers import Container, Vertical
 from textual.getters import query_one
 from textual.widgets import Footer
 
-from eventscope.engine.snapshot import Snapshot
+from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
+from eventscope.event import EventId
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.responsiveness import frames_per_second
 from eventscope.tui.screens.breakpoint_keys import BreakpointKeys
 from eventscope.tui.screens.help import HelpScreen, bound_keys
@@ -58,21 +60,33 @@ class Dashboard(BreakpointKeys):
     feed_pane = query_one(FeedPane)
     feed = query_one(Feed)
     event_pane = query_one(EventPane)
+    operators = query_one(OperatorsPane)
     health = query_one(HealthPane)
     log_pane = query_one(LogPane)
 
     def __init__(self, engine: AttachedEngine) -> None:
-        super().__init__(engine)
+        super().__init__(engine, OperatorWatches())
         self._shown: int | None = None
+
+    @property
+    def operator(self) -> OperatorSnapshot | None:
+        """The operator at the cursor of its table."""
+        return self.operators.selected
+
+    @property
+    def chosen_event(self) -> EventId | None:
+        """The event at the feed's cursor while the feed is held still."""
+        entry = self.feed.selected() if self.feed.frozen else None
+        return entry.event().id if entry is not None else None
 
     def compose(self) -> ComposeResult:
         """Lay out the panes."""
-        yield StatusBar()
+        yield StatusBar(read_only=self.engine.read_only)
         yield Notice()
         with Container(id="panes"):
             yield FeedPane(self.engine)
             with Vertical(id="side"):
-                yield OperatorsPane(self.engine)
+                yield OperatorsPane(self.engine, self.watches)
                 yield EventPane(self.engine)
         yield HealthPane(self.engine)
         yield LogPane(self.engine)
@@ -103,6 +117,7 @@ class Dashboard(BreakpointKeys):
         snapshot, error = self.engine.snapshot(), self.engine.error
         self.status.show(snapshot, failed=error is not None)
         self.set_class(not snapshot.operators, "-no-operators")
+        self.watches.look(snapshot)
         self.operators.show(snapshot)  # also while it is hidden, as keys act upon its selection
         self.feed_pane.show(snapshot)
         for pane in (self.event_pane, self.health, self.log_pane):
@@ -110,6 +125,7 @@ class Dashboard(BreakpointKeys):
                 pane.show(snapshot)
         self._say_trouble(snapshot, error)
         self._draw_event()
+        self.grey(snapshot)
 
     def _say_trouble(self, snapshot: Snapshot, error: BaseException | None) -> None:
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)

@@ -7,81 +7,115 @@ from typing import Final, NamedTuple
 from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.inspection.text import safe_text
 from eventscope.tui.cells import countdown, fit
+from eventscope.tui.durations import ago
+from eventscope.tui.operator_watch import OperatorWatch
 from eventscope.tui.symbols import OPERATOR_LOOKS
 
 _STATE: Final = max(len(state) for state in OPERATOR_LOOKS)
-_NUMBER: Final = 9
-_SHORT_NUMBER: Final = 7
-_WIDE: Final = 74
+_QUEUED: Final = 8
+_OLDEST: Final = 7
+_RATE: Final = 9
+_BARS: Final = 8
+_TRIES: Final = 6
+_WIDE: Final = 100
 
 
 class OperatorRow(NamedTuple):
-    """One row: harmless text; ``state`` includes the symbol and takes its tone."""
+    """One row: harmless text; the symbol, the state and ``attempts`` take the state's tone."""
 
     symbol: str
     name: str
     state: str
     queued: str
-    applied: str
+    oldest: str
+    rate: str
+    bars: str
+    attempts: str
     detail: str
+    """What is wrong or under way."""
+    retry: str = ""
+    """When it tries again, which stands before ``detail``."""
+
+
+HEADS: Final = OperatorRow(
+    " ", "operator", "state", "queued", "oldest", "rate", "", "tries", "retry, error"
+)
 
 
 def operator_heads(width: int) -> str:
     """The columns' names."""
-    heads = OperatorRow(" ", "operator", "state", "queued", "applied", "")
+    heads = HEADS if width >= _WIDE else HEADS._replace(rate="", attempts="", detail="")
     return "".join(laid_out(heads, width))
 
 
-def operator_row(operator: OperatorSnapshot, now: float) -> OperatorRow:
+def operator_row(operator: OperatorSnapshot, watch: OperatorWatch, now: float) -> OperatorRow:
     """What the table says of an operator at ``now``, in seconds since the epoch."""
+    rate = watch.rate.per_second
     return OperatorRow(
-        symbol=OPERATOR_LOOKS[operator.state].symbol,
+        symbol=OPERATOR_LOOKS[watch.state].symbol,
         name=safe_text(operator.name, 100),
-        state=operator.state,
+        state=watch.state,
         queued=f"{operator.depth:,}",
-        applied=f"{operator.applied:,}",
-        detail=safe_text(_detail(operator, now), 300),
+        oldest="" if operator.oldest_at is None else ago(now - operator.oldest_at),
+        rate=f"{rate:,.0f}/s" if rate >= 1 else "",
+        bars=watch.rate.sparkline if watch.rate.is_moving else "",
+        attempts=f"{operator.attempts}/{operator.max_attempts}" if operator.attempts else "",
+        detail=safe_text(operator_detail(operator), 300),
+        retry=operator_retry(operator, now),
     )
 
 
-def laid_out(row: OperatorRow, width: int) -> OperatorRow:
-    """Cut and pad the texts so that together they take ``width`` cells."""
-    name = min(26, max(12, width // 3 - 6))
-    shows_applied = width >= _WIDE
-    applied = "  " + fit(row.applied, _NUMBER, right=True) if shows_applied else ""
-    number = _NUMBER if shows_applied else _SHORT_NUMBER
-    symbol, queued = f" {row.symbol} ", fit(row.queued, number, right=True)
-    state = fit(row.state, _STATE)
-    used = len(symbol) + name + 1 + _STATE + number + len(applied) + 2
-    detail = "  " + fit(row.detail, width - used)
-    return OperatorRow(symbol, fit(row.name, name) + " ", state, queued, applied, detail)
+def laid_out(row: OperatorRow, width: int) -> tuple[str, ...]:
+    """Cut and pad the texts so that together they take ``width`` cells.
+
+    Returns:
+        The symbol, the name, the state, the numbers, the bars, the attempts and the detail.
+    """
+    name = min(26, max(12, width // 3 - 8))
+    symbol, state = f" {row.symbol} ", fit(row.state, _STATE)
+    numbers = fit(row.queued, _QUEUED, right=True) + fit(row.oldest, _OLDEST, right=True)
+    if width >= _WIDE:
+        numbers += fit(row.rate, _RATE, right=True)
+        bars, attempts = "  " + fit(row.bars, _BARS), fit(row.attempts, _TRIES, right=True)
+        detail = "  ".join(filter(None, (row.retry, row.detail)))
+    else:
+        tries = f"{row.attempts.partition('/')[0]} tries" if row.attempts and not row.retry else ""
+        bars = "  ".join(filter(None, (row.bars, row.rate)))
+        bars, attempts = f"  {bars}" if bars else "", ""
+        detail = "  ".join(filter(None, (row.retry, tries, row.detail)))
+    used = 3 + name + 1 + _STATE + sum(map(len, (numbers, bars, attempts)))
+    detail = "  " + fit(detail, width - used - 2)
+    return symbol, fit(row.name, name) + " ", state, numbers, bars, attempts, detail
 
 
-def _detail(operator: OperatorSnapshot, now: float) -> str:
-    error = _letters(operator) + (operator.error or "")
-    match operator.state:
-        case "backing-off":
-            retry = f"retry {operator.attempts}/{max(1, operator.max_attempts - 1)}"
-            if not operator.attempts:
-                retry = f"retries {operator.retrying:,} ids"
-            return f"{retry} {countdown(operator.next_retry, now)}  {error}".rstrip()
-        case "halted":
-            return error or operator.detail
-        case "waiting" | "paused":
-            return operator.detail or error
-        case "running" | "idle":
-            return _backfill(operator) + (error or operator.detail)
+def operator_retry(operator: OperatorSnapshot, now: float) -> str:
+    """Which retry comes when, while it waits for one."""
+    if operator.state != "backing-off":
+        return ""
+    retry = f"retry {operator.attempts}/{max(1, operator.max_attempts - 1)}"
+    if not operator.attempts:
+        retry = f"retries {operator.retrying:,} ids"
+    return f"{retry} {countdown(operator.next_retry, now)}"
+
+
+def operator_detail(operator: OperatorSnapshot) -> str:
+    """What is wrong or under way, in one line."""
+    error = operator.error or ""
+    said = error or operator.detail
+    if operator.state in ("waiting", "paused"):
+        said = operator.detail or error
+    return "  ".join(filter(None, (_under_way(operator), _letters(operator), said)))
 
 
 def _letters(operator: OperatorSnapshot) -> str:
     if not operator.dead:
         return ""
-    return f"{operator.dead:,} dead letter{'' if operator.dead == 1 else 's'}  "
+    return f"{operator.dead:,} dead"
 
 
-def _backfill(operator: OperatorSnapshot) -> str:
-    backfill = operator.backfill
-    if backfill is None:
-        return ""
-    share = f"{backfill.done / backfill.total:.0%}" if backfill.total else "begins"
-    return f"backfill {share}  "
+def _under_way(operator: OperatorSnapshot) -> str:
+    return "  ".join(
+        f"{name} {progress.done / progress.total:.0%}" if progress.total else f"{name} begins"
+        for name, progress in (("backfill", operator.backfill), ("replay", operator.replay))
+        if progress is not None
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,8 +13,12 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from eventscope.engine.snapshot import OperatorSnapshot
+from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.symbols import OPERATOR_LOOKS, TONE_COLOURS
 from eventscope.tui.widgets.operator_columns import OperatorRow, laid_out, operator_row
+
+_PARTS: Final = 7
+"""Of a row, each with a style of its own."""
 
 
 class OperatorTable(ScrollView, can_focus=True):
@@ -32,10 +36,31 @@ class OperatorTable(ScrollView, can_focus=True):
         Binding("G,end", "move(1000)", show=False, id="operators.last", tooltip="Last one"),
         Binding(
             "enter",
-            "screen.show_failure",
-            show=False,
+            "screen.open_operator",
+            "Details",
             id="operators.open",
-            tooltip="Its last error",
+            tooltip="All about it: attempts, dead letters, definition",
+        ),
+        Binding(
+            "S",
+            "screen.skip",
+            "Skip",
+            id="operators.skip",
+            tooltip="Pass over the event that it fails at",
+        ),
+        Binding(
+            "T",
+            "screen.replay",
+            "Replay",
+            id="operators.replay",
+            tooltip="Give it events once more",
+        ),
+        Binding(
+            "B",
+            "screen.backfill",
+            "Backfill",
+            id="operators.backfill",
+            tooltip="Recompute its whole target",
         ),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -45,8 +70,9 @@ class OperatorTable(ScrollView, can_focus=True):
         *(f"operators--{tone}" for tone in TONE_COLOURS),
     }
 
-    def __init__(self) -> None:
+    def __init__(self, watches: OperatorWatches) -> None:
         super().__init__(id="operators")
+        self._watches = watches
         self._operators: tuple[OperatorSnapshot, ...] = ()
         self._selected = ""
         self._rows: list[OperatorRow] = []
@@ -58,7 +84,7 @@ class OperatorTable(ScrollView, can_focus=True):
 
     def show(self, operators: tuple[OperatorSnapshot, ...], now: float) -> None:
         """Show another snapshot, at ``now`` in seconds since the epoch."""
-        rows = [operator_row(operator, now) for operator in operators]
+        rows = [operator_row(one, self._watches[one.name], now) for one in operators]
         if rows != self._rows:
             count_changed = len(rows) != len(self._rows)
             self.virtual_size = Size(0, len(rows))
@@ -90,7 +116,7 @@ class OperatorTable(ScrollView, can_focus=True):
         operator = self._operators[index]
         row = laid_out(self._rows[index], width)
         styles = self._row_styles(operator, is_cursor=index == self._index)
-        segments = [Segment(text, style) for text, style in zip(row, styles, strict=True)]
+        segments = [Segment(text, style) for text, style in zip(row, styles, strict=True) if text]
         return Strip(segments).adjust_cell_length(width, styles[0])
 
     @property
@@ -101,13 +127,11 @@ class OperatorTable(ScrollView, can_focus=True):
     def _row_styles(self, operator: OperatorSnapshot, *, is_cursor: bool) -> list[Style]:
         """A style for each part of a row."""
         if is_cursor and self.has_focus:
-            return [self._look("cursor")] * len(OperatorRow._fields)
-        tone, quiet, plain = (
-            self._look(OPERATOR_LOOKS[operator.state].tone),
-            self._look("quiet"),
-            self.rich_style,
-        )
-        styles = [tone, plain, tone, plain, quiet, tone if operator.state == "halted" else quiet]
+            return [self._look("cursor")] * _PARTS
+        state = self._watches[operator.name].state
+        tone, quiet = self._look(OPERATOR_LOOKS[state].tone), self._look("quiet")
+        plain, bars = self.rich_style, self._look("busy")
+        styles = [tone, plain, tone, plain, bars, tone, tone if state == "halted" else quiet]
         if is_cursor:
             behind = Style(bgcolor=self._look("cursor-blurred").bgcolor)
             styles = [style + behind for style in styles]

@@ -9,6 +9,7 @@ from textual.getters import query_one
 
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.widgets.card import Card
 from eventscope.tui.widgets.column_heads import ColumnHeads
 from eventscope.tui.widgets.operator_columns import operator_heads
@@ -33,13 +34,14 @@ class OperatorsPane(Pane):
     table = query_one(OperatorTable)
     card = query_one("#operators-card", Card)
 
-    def __init__(self, engine: AttachedEngine) -> None:
+    def __init__(self, engine: AttachedEngine, watches: OperatorWatches) -> None:
         super().__init__(engine, id="operators-pane")
+        self._watches = watches
 
     def compose(self) -> ComposeResult:
         """Place the table."""
         yield ColumnHeads(operator_heads, id="operators-heads")
-        yield OperatorTable()
+        yield OperatorTable(self._watches)
         yield Card("No operators yet", _EXAMPLE, id="operators-card")
 
     @property

@@ -19,8 +19,9 @@ from eventscope.tui.symbols import OPERATOR_LOOKS, STREAM_BADGES, TONE_COLOURS, 
 class StatusBar(Widget):
     """Badges, server, slot, rate and lag; what has no room is left out, from the right."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, read_only: bool = False) -> None:
         super().__init__(id="status")
+        self._read_only = read_only
         self._snapshot: Snapshot | None = None
         self._rate = Rate()
         self._failed = False
@@ -77,6 +78,8 @@ class StatusBar(Widget):
         if snapshot.breakpoints:
             held = sum(operator.held is not None for operator in snapshot.operators)
             yield Badge(f"BREAK {held} held" if held else "BREAK", "held")
+        if self._read_only:
+            yield Badge("READ-ONLY", "held")
 
     def _facts(self, snapshot: Snapshot) -> Iterator[Content]:
         """What is worth knowing, the most important first."""
