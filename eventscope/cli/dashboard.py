@@ -29,19 +29,24 @@ def run(
         settings: how.
         alongside: entered when the engine runs, left before it is stopped.
     """
+    from eventscope.cli.log_records import shown
     from eventscope.engine.thread import EngineThread
+    from eventscope.operators.redaction import Redaction
     from eventscope.tui.app import EventScopeApp
     from eventscope.tui.preferences import check
+    from eventscope.tui.prints import prints_in_log
 
     check(settings.ui)
-    log_to_file(settings.queue_file(app.name).with_suffix(".log"))
+    redacted = Redaction(settings)
     engine = EngineThread(app, settings)
-    engine.start()
-    try:
-        with alongside or nullcontext():
-            EventScopeApp(engine, settings.ui).run(mouse=settings.ui.mouse)
-    finally:
-        engine.stop()
+    log_to_file(settings.queue_file(app.name).with_suffix(".log"), *shown(engine.log, redacted))
+    with prints_in_log():
+        engine.start()
+        try:
+            with alongside or nullcontext():
+                EventScopeApp(engine, settings.ui).run(mouse=settings.ui.mouse)
+        finally:
+            engine.stop()
     if engine.error is not None:
         raise engine.error
     return 0

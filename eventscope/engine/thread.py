@@ -10,6 +10,7 @@ from contextlib import suppress
 from eventscope.app import EventScope
 from eventscope.engine.commands import Command
 from eventscope.engine.core import Engine
+from eventscope.engine.log_ring import LogRing
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import Snapshot
@@ -25,6 +26,8 @@ class EngineThread:
     """
 
     def __init__(self, app: EventScope, settings: Settings) -> None:
+        self.log = LogRing()
+        """What was logged and printed lately, as far as somebody feeds it."""
         self._engine = Engine(app, settings, attended=True)
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from eventscope.engine.commands import Command, CommandRefused
+from eventscope.engine.log_ring import LogRing
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
@@ -58,6 +59,7 @@ class ScriptedEngine:
 
     def __init__(self, *operators: OperatorSnapshot, capacity: int = 10_000) -> None:
         self.ring = EventRing(capacity)
+        self.log = LogRing()
         self.error: Exception | None = None
         self.sent: list[Command] = []
         self.refusal: str | None = None
