@@ -64,7 +64,8 @@ class ScriptedEngine:
         self.sent: list[Command] = []
         self.refusal: str | None = None
         self.answers: dict[type[Any], Any] = {}
-        """What is answered to a question of a type."""
+        """What is answered to a question of a type, or a future that will tell."""
+        self.asked: list[Question[Any]] = []
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)
 
     def snapshot(self) -> Snapshot:
@@ -80,8 +81,11 @@ class ScriptedEngine:
         return answer
 
     def ask(self, question: Question[Answer]) -> Future[Answer]:
-        answer: Future[Answer] = Future()
-        answer.set_result(self.answers[type(question)])
+        self.asked.append(question)
+        given = self.answers[type(question)]
+        answer: Future[Answer] = given if isinstance(given, Future) else Future()
+        if answer is not given:
+            answer.set_result(given)
         return answer
 
     def emit(self, *events: Event) -> None:
