@@ -32,19 +32,24 @@ def run(
         alongside: entered when the engine runs, left before it is stopped.
         read_only: whether the dashboard may change nothing.
     """
+    from eventscope.cli.log_records import shown
     from eventscope.engine.thread import EngineThread
+    from eventscope.operators.redaction import Redaction
     from eventscope.tui.app import EventScopeApp
     from eventscope.tui.preferences import check
+    from eventscope.tui.prints import prints_in_log
 
     check(settings.ui)
-    log_to_file(settings.queue_file(app.name).with_suffix(".log"))
+    redacted = Redaction(settings)
     engine = EngineThread(app, settings, read_only=read_only)
-    engine.begin()
-    try:
-        EventScopeApp(engine, settings.ui, alongside).run(mouse=settings.ui.mouse)
-        error = engine.error  # before it is stopped, which a start that is under way takes ill
-    finally:
-        engine.stop()
+    log_to_file(settings.queue_file(app.name).with_suffix(".log"), *shown(engine.log, redacted))
+    with prints_in_log():
+        engine.begin()
+        try:
+            EventScopeApp(engine, settings.ui, alongside).run(mouse=settings.ui.mouse)
+            error = engine.error  # before it is stopped, which a start under way takes ill
+        finally:
+            engine.stop()
     if error is not None:
         raise error
     return 0

@@ -28,18 +28,25 @@ def log_as_program() -> None:
     _configure(_spoken, sys.stderr)
 
 
-def log_to_file(path: Path) -> None:
-    """Log text to a file that only its owner can read."""
+def log_to_file(path: Path, *before: Any) -> None:
+    """Log text to a file that only its owner can read.
+
+    Args:
+        path: the file.
+        before: structlog processors that see what is logged as it came.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     stream = os.fdopen(descriptor, "a", buffering=1, encoding="utf-8")
-    _configure(structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0), stream)
+    renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    _configure(renderer, stream, *before)
 
 
-def _configure(renderer: Any, stream: TextIO) -> None:
+def _configure(renderer: Any, stream: TextIO, *before: Any) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            *before,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _sanitise,
             renderer,
@@ -69,7 +76,8 @@ class _Forward(logging.Handler):
         message = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
             message = f"{message}: {record.exc_info[1]!r}"
-        structlog.get_logger().log(record.levelno, message, logger=record.name)
+        level = max(logging.DEBUG, min(record.levelno // 10 * 10, logging.CRITICAL))
+        structlog.get_logger().log(level, message, logger=record.name)
 
 
 def _sanitise(_: Any, __: str, event: Any) -> Any:

@@ -109,7 +109,9 @@ class Engine:
         self._broker = Broker(self.app, pubsub(settings.pubsub))
         self._queue = await open_queue(settings, self.app.name)
         self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
-        self._workforce = workforce = Workforce(self.app, settings, self._queue)
+        self._workforce = workforce = Workforce(
+            self.app, settings, self._queue, attended=self._attended
+        )
         if settings.holds_back:
             self._applied = Applied(self._queue, lambda: workforce.done)
         self._reader = Reader(

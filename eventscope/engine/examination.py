@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from eventscope.app import EventScope
 from eventscope.event import Lsn
 from eventscope.queue.base import Origin, QueueError
 from eventscope.queue.status import QueueStatus, look
+from eventscope.replication.catalog import Slot
 from eventscope.replication.connection import SystemIdentity
 from eventscope.replication.doctor import examination
 from eventscope.replication.doctor.examination import Groups
@@ -23,14 +25,20 @@ class Examination:
     groups: Groups
     is_connected: bool
     """Whether the database could be reached."""
+    slot: Slot | None = None
+    """The settings' slot; None if there is none, or it could not be looked at."""
 
 
-async def examine(app: EventScope | None, settings: Settings) -> Examination:
+async def examine(
+    app: EventScope | None, settings: Settings, *, is_reader: bool = False, has_queue: bool = False
+) -> Examination:
     """Examine everything that a start depends on; changes nothing.
 
     Args:
         app: what is to be run; without it the source alone is examined, and no table is needed.
         settings: where and through which publication and slot.
+        is_reader: whether it is this process that reads from the slot.
+        has_queue: whether it is this process that has the queue file open.
 
     Raises:
         SourceError: the url is not one.
@@ -39,7 +47,7 @@ async def examine(app: EventScope | None, settings: Settings) -> Examination:
     status, damage = None, None
     if path is not None:
         try:
-            status = look(path)
+            status = await asyncio.to_thread(look, path)
         except QueueError as error:
             damage = Finding("queue", "blocking", str(error))
 
@@ -47,12 +55,13 @@ async def examine(app: EventScope | None, settings: Settings) -> Examination:
         ours = status is not None and status.origin == _origin(identity, settings)
         return status.checkpoint.reached if ours and status and status.checkpoint else None
 
-    source = await examination.examine(app, settings, reached)
+    source = await examination.examine(app, settings, reached, is_reader=is_reader)
     groups = dict(source.groups)
     if damage is not None:
         groups["queue"] = [damage]
     elif path is not None:
-        groups["queue"] = _queue(path, status, source.identity, settings)
+        queue = _queue(path, status, source.identity, settings)
+        groups["queue"] = [f for f in queue if not (has_queue and f.check == "queue_in_use")]
     if app is not None and not app.entities:
         groups["settings"] = [
             Finding(
@@ -62,7 +71,7 @@ async def examine(app: EventScope | None, settings: Settings) -> Examination:
                 mend="declare one with app.entity()",
             )
         ]
-    return Examination(groups, source.is_connected)
+    return Examination(groups, source.is_connected, source.slot)
 
 
 def _queue_file(app: EventScope | None, settings: Settings) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 import eventscope
-from eventscope.operators import calling
+from eventscope.operators import calling, whereabouts
 
 _log = structlog.get_logger("eventscope.loop")
 
@@ -75,7 +75,7 @@ def _holder(thread: int) -> traceback.FrameSummary | None:
     """The handler that a thread is in, or other code that is neither ours nor a library's."""
     frame = sys._current_frames().get(thread)
     stack = traceback.extract_stack(frame) if frame is not None else []
-    ours = calling.__file__
-    called = [to for by, to in pairwise(stack) if by.filename == ours != to.filename]
+    ours = (calling.__file__, whereabouts.__file__)
+    called = [to for by, to in pairwise(stack) if by.filename in ours and to.filename not in ours]
     foreign = [at for at in stack if not at.filename.startswith(_LIBRARIES)]
     return next(reversed(called or foreign), None)

@@ -11,6 +11,7 @@ from eventscope.app import EventScope
 from eventscope.engine.commands import Command, CommandRefused
 from eventscope.engine.core import Engine
 from eventscope.engine.examination import Examination, examine
+from eventscope.engine.log_ring import LogRing
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import Snapshot
@@ -30,6 +31,8 @@ class EngineThread:
 
     def __init__(self, app: EventScope, settings: Settings, *, read_only: bool = False) -> None:
         self.read_only = read_only
+        self.log = LogRing()
+        """What was logged and printed lately, as far as somebody feeds it."""
         self._app = app
         self._settings = settings
         self._engine: Engine

@@ -28,6 +28,7 @@ from eventscope.operators.query_effect import QueryEffect
 from eventscope.operators.redaction import Redaction
 from eventscope.operators.runner import Runner
 from eventscope.operators.session import Session
+from eventscope.operators.whereabouts import WHEREABOUTS, Whereabouts, located
 from eventscope.queue.base import Queue
 from eventscope.queue.marks import Marks
 from eventscope.queue.records import Backfill, OperatorRecord
@@ -49,9 +50,12 @@ class Workforce:
         app: whose operators.
         settings: where they work, and how they wait.
         queue: where their events are.
+        attended: whether what they print and log is to be known as theirs.
     """
 
-    def __init__(self, app: EventScope, settings: Settings, queue: Queue) -> None:
+    def __init__(
+        self, app: EventScope, settings: Settings, queue: Queue, *, attended: bool = False
+    ) -> None:
         self.runners: dict[str, Runner] = {}
         self.orphans: tuple[str, ...] = ()
         """The operators that the queue knows and the application does not."""
@@ -59,6 +63,7 @@ class Workforce:
         self._app = app
         self._settings = settings
         self._queue = queue
+        self._attended = attended
         self._marks: Marks | None = None
         self._ledgered = ledgered(app) if settings.exactly_once else ()
         self._ledger = Ledger(settings, app.name) if self._ledgered else None
@@ -102,6 +107,8 @@ class Workforce:
 
     async def run(self, name: str) -> None:
         """Run one operator until stopped; one that the ledger knows begins with the claim."""
+        if self._attended:
+            WHEREABOUTS.set(Whereabouts(name))
         if name in self._ledgered:
             await self._claimed.wait()
         await self.runners[name].run()
@@ -182,6 +189,8 @@ class Workforce:
                 self._conninfo(operator), runner.waits_for, cursor_factory=psycopg.AsyncRawCursor
             )
             return effect, Backfilling(operator, self._queue, reading, effect)
+        if self._attended:
+            operator = located(operator)
         if operator.batch:
             own = self._session(operator, runner) if operator.takes_tx else None
             return ListEffect(operator, own, mark), None

@@ -21,6 +21,7 @@ from eventscope.settings import Ui
 from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.palette import ActionProvider
+from eventscope.tui.prints import prints_in_log
 from eventscope.tui.responsiveness import responsive
 from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.screens.start import StartScreen
@@ -135,6 +136,7 @@ class EventScopeApp(App[None]):
     def on_ready(self) -> None:
         """Everything is loaded and drawn: from here on, be quick."""
         self._while_running.enter_context(responsive())
+        self._while_running.enter_context(prints_in_log())
         if self._engine.started:
             self._enter_alongside()
 

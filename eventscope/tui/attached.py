@@ -7,6 +7,7 @@ from typing import Protocol
 
 from eventscope.engine.commands import Command
 from eventscope.engine.examination import Examination
+from eventscope.engine.log_ring import LogRing
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import Snapshot
@@ -18,6 +19,11 @@ class AttachedEngine(Protocol):
     @property
     def ring(self) -> EventRing:
         """The recent events."""
+        ...
+
+    @property
+    def log(self) -> LogRing:
+        """What was logged and printed lately."""
         ...
 
     @property

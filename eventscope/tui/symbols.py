@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from eventscope.engine.snapshot import StreamState
 from eventscope.operators.state import OperatorState
+from eventscope.replication.finding import Severity
 
 Tone = Literal["good", "quiet", "warning", "bad", "held", "busy"]
 """The colours by meaning; the stylesheet turns them into the theme's."""
@@ -36,6 +37,14 @@ OPERATOR_LOOKS: Final[Mapping[OperatorState, Look]] = {
     "paused": Look("■", "held"),
     "halted": Look("×", "bad"),
 }
+
+SEVERITY_LOOKS: Final[Mapping[Severity, Look]] = {
+    "blocking": Look("×", "bad"),
+    "warning": Look("▲", "warning"),
+    "note": Look("◆", "busy"),
+    "ok": Look("✓", "good"),
+}
+"""What an examination finds, the worst first."""
 
 UNWELL: Final[tuple[OperatorState, ...]] = ("halted", "backing-off", "paused")
 """The states that a person should know of at a glance, the worst first."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from eventscope.engine.commands import Command, CommandRefused
 from eventscope.engine.examination import Examination
+from eventscope.engine.log_ring import LogRing
 from eventscope.engine.questions import Answer, Question
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
@@ -59,6 +60,7 @@ class ScriptedEngine:
 
     def __init__(self, *operators: OperatorSnapshot, capacity: int = 10_000) -> None:
         self.ring = EventRing(capacity)
+        self.log = LogRing()
         self.error: BaseException | None = None
         self.started = True
         self.waits_for = ""
@@ -68,7 +70,8 @@ class ScriptedEngine:
         self.refusal: str | None = None
         self.read_only = False
         self.answers: dict[type[Any], Any] = {}
-        """What is answered to a question of a type."""
+        """What is answered to a question of a type, or a future that will tell."""
+        self.asked: list[Question[Any]] = []
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)
 
     def snapshot(self) -> Snapshot:
@@ -84,8 +87,11 @@ class ScriptedEngine:
         return answer
 
     def ask(self, question: Question[Answer]) -> Future[Answer]:
-        answer: Future[Answer] = Future()
-        answer.set_result(self.answers[type(question)])
+        self.asked.append(question)
+        given = self.answers[type(question)]
+        answer: Future[Answer] = given if isinstance(given, Future) else Future()
+        if answer is not given:
+            answer.set_result(given)
         return answer
 
     def begin(self) -> None:

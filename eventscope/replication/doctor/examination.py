@@ -47,10 +47,20 @@ class Examination:
     """Whose stream it is; None if that could not be told."""
     is_connected: bool = True
     """Whether there was a session at all."""
+    slot: catalog.Slot | None = None
+    """The settings' slot; None if there is none, or it could not be looked at."""
 
 
-async def examine(app: EventScope | None, settings: Settings, reached: Reached) -> Examination:
+async def examine(
+    app: EventScope | None, settings: Settings, reached: Reached, *, is_reader: bool = False
+) -> Examination:
     """Examine an application's source, or what a role and its settings lead to.
+
+    Args:
+        app: what is to be run.
+        settings: where and through which publication and slot.
+        reached: where the queue goes on from.
+        is_reader: whether it is this process that reads from the slot.
 
     Raises:
         SourceError: the url is not one.
@@ -64,7 +74,7 @@ async def examine(app: EventScope | None, settings: Settings, reached: Reached) 
     except Unreachable as error:
         return Examination({"connection": [link.unreachable(error)]}, is_connected=False)
     try:
-        return await _Examiner(connection, where, app, settings).run(reached)
+        return await _Examiner(connection, where, app, settings).run(reached, is_reader)
     finally:
         await connection.close()
 
@@ -97,7 +107,7 @@ class _Examiner:
         self._identity: SystemIdentity | None = None
         self._slot: catalog.Slot | None = None
 
-    async def run(self, reached: Reached) -> Examination:
+    async def run(self, reached: Reached, is_reader: bool) -> Examination:
         """Examine everything."""
         groups = {
             "connection": await _attempt("connection", self._link()),
@@ -114,9 +124,11 @@ class _Examiner:
             if ledger.ledgered(source.app):
                 groups["ledger"] = await _attempt("ledger", self._ledger())
         place = reached(self._identity) if self._identity is not None else None
-        at_slot = slot.examine(self._connection, self._settings, self._slot, place)
+        at_slot = slot.examine(
+            self._connection, self._settings, self._slot, place, is_reader=is_reader
+        )
         groups["slot"] = await _attempt("slot", at_slot)
-        return Examination(groups, self._identity)
+        return Examination(groups, self._identity, slot=self._slot)
 
     async def _link(self) -> list[Finding]:
         label = server_label(self._settings)

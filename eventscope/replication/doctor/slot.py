@@ -30,7 +30,12 @@ WHERE pubname = %s AND slot_name = %s
 
 
 async def examine(
-    connection: Connection, settings: Settings, slot: Slot | None, reached: Lsn | None
+    connection: Connection,
+    settings: Settings,
+    slot: Slot | None,
+    reached: Lsn | None,
+    *,
+    is_reader: bool = False,
 ) -> list[Finding]:
     """The settings' slot and what goes on around it.
 
@@ -39,8 +44,11 @@ async def examine(
         settings: naming slot and publication.
         slot: the settings' slot, as the server shows it.
         reached: where our queue goes on from; None if it holds nothing yet.
+        is_reader: whether it is this process that reads from the slot.
     """
-    if slot is None:
+    if slot is not None and slot.active_pid is not None and is_reader:
+        found = _in_use(slot)
+    elif slot is None:
         found = [missing(settings, reached), *await _obstacles(connection)]
     else:
         found = [
@@ -129,6 +137,12 @@ def _loss(invalidation: str | None) -> str:
 def dropping(name: str) -> str:
     """The statement that drops a slot."""
     return statement("SELECT pg_drop_replication_slot({})", sql.Literal(name))
+
+
+def _in_use(slot: Slot) -> list[Finding]:
+    """The slot while we read from it, and move it all the time."""
+    place = f"slot {slot.name} is at {slot.confirmed_flush or 'its beginning'}"
+    return [Finding("slot", "ok", f"{place}, read by this process"), _retained(slot)]
 
 
 async def _state(

@@ -120,6 +120,7 @@ class Dashboard(BreakpointKeys):
         self.watches.look(snapshot)
         self.operators.show(snapshot)  # also while it is hidden, as keys act upon its selection
         self.feed_pane.show(snapshot)
+        self.health.look(snapshot)  # also while it is hidden, as its plots go back for minutes
         for pane in (self.event_pane, self.health, self.log_pane):
             if pane.is_shown:
                 pane.show(snapshot)

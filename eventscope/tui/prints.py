@@ -1,0 +1,84 @@
+"""What is printed while a dashboard has the terminal: it goes to the log, line by line."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Final, Literal, TextIO
+
+import structlog
+
+from eventscope.operators.whereabouts import WHEREABOUTS
+
+_log = structlog.get_logger("eventscope.prints")
+
+_LONGEST: Final = 4_000
+"""Characters without an end of line after which what there is becomes one."""
+
+
+@contextmanager
+def prints_in_log() -> Iterator[None]:
+    """Have everything that is printed logged, with ``printed`` telling the stream."""
+    out, err = Prints("stdout", sys.stdout), Prints("stderr", sys.stderr)
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            yield
+        finally:
+            out.finish()
+            err.finish()
+
+
+class Prints(io.TextIOBase):
+    """A stream whose lines become log records, those of each operator by themselves.
+
+    Args:
+        name: which stream it is.
+        beneath: where a log that is itself printed goes.
+    """
+
+    def __init__(self, name: Literal["stdout", "stderr"], beneath: TextIO) -> None:
+        self._name = name
+        self._beneath = beneath
+        self._begun: dict[str, str] = {}
+        """By operator: the beginning of a line."""
+        self._lock = threading.Lock()
+        self._logging = threading.local()
+
+    def writable(self) -> bool:
+        """Whether it can be written to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Take text in, and log the lines that end in it."""
+        if getattr(self._logging, "now", False):
+            return self._beneath.write(text)
+        here = WHEREABOUTS.get()
+        operator = here.operator if here is not None else ""
+        with self._lock:
+            *lines, rest = (self._begun.pop(operator, "") + text).split("\n")
+            if len(rest) > _LONGEST:
+                lines, rest = [*lines, rest], ""
+            if rest:
+                self._begun[operator] = rest
+        for line in lines:
+            self._say(line)
+        return len(text)
+
+    def finish(self) -> None:
+        """Log lines whose end never came."""
+        with self._lock:
+            lines, self._begun = [*self._begun.values()], {}
+        for line in lines:
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        if not line.strip():
+            return
+        self._logging.now = True
+        try:
+            _log.info(line, printed=self._name)
+        finally:
+            self._logging.now = False
