@@ -27,7 +27,7 @@ _CACHED_ROWS: Final = 1_000
 class Feed(ScrollView, can_focus=True):
     """Rows of events; any move upwards holds it still, so that what is read never moves.
 
-    The cursor is the sequence number of an event, not a place on the screen.
+    The cursor is the number of an event in the queue, not a place on the screen.
     """
 
     BINDING_GROUP_TITLE = "Feed"
@@ -85,7 +85,7 @@ class Feed(ScrollView, can_focus=True):
 
     @property
     def cursor(self) -> int | None:
-        """The sequence number of the event at the cursor: the newest one while following."""
+        """The number in the queue of the event at the cursor: the newest one while following."""
         if self.is_empty:
             return None
         return self._cursor if self.frozen else self._window.seq_at(-1)
@@ -103,14 +103,8 @@ class Feed(ScrollView, can_focus=True):
         """Hold the list still, with the cursor where it is."""
         if self.frozen or self.is_empty:
             return
-        rows = len(self._window)
         self._window.freeze()
-        if self.is_empty:
-            self._window.follow()
-            self._window.freeze()
         self._cursor = self._window.seq_at(-1)
-        if rows != len(self._window):
-            self._show_newest()
         self.post_message(self.Moved())
 
     def action_newest(self) -> None:
