@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+from eventscope import EventScope
 from eventscope.engine.commands import Command, CommandRefused
-from eventscope.engine.questions import Answer, Question
+from eventscope.engine.questions import Answer, Known, Question
+from eventscope.engine.questions.history import EventsBefore, Page
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
     BreakpointSnapshot,
@@ -17,6 +20,8 @@ from eventscope.engine.snapshot import (
     StreamSnapshot,
 )
 from eventscope.event import ROW_EVENTS, Event, Lsn
+from eventscope.queue.base import Queue
+from eventscope.settings import Settings
 from tests.events import Listed
 
 NOW = 1_782_907_600.0
@@ -61,8 +66,10 @@ class ScriptedEngine:
         self.error: Exception | None = None
         self.sent: list[Command] = []
         self.refusal: str | None = None
-        self.answers: dict[type[Any], Any] = {}
+        self.answers: dict[type[Any], Any] = {EventsBefore: Page((), 0, 0)}
         """What is answered to a question of a type."""
+        self.queue: Queue | None = None
+        """What answers all other questions."""
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)
 
     def snapshot(self) -> Snapshot:
@@ -79,7 +86,14 @@ class ScriptedEngine:
 
     def ask(self, question: Question[Answer]) -> Future[Answer]:
         answer: Future[Answer] = Future()
-        answer.set_result(self.answers[type(question)])
+        if type(question) in self.answers:
+            answer.set_result(self.answers[type(question)])
+        elif self.queue is None:
+            answer.set_exception(RuntimeError(f"nobody has told what to answer to {question}"))
+        else:
+            known = Known(EventScope("shop"), Settings(), self.queue, {})
+            task = asyncio.ensure_future(question.answer(known))
+            task.add_done_callback(lambda done: _hand_over(done, answer))
         return answer
 
     def emit(self, *events: Event) -> None:
@@ -98,3 +112,11 @@ class ScriptedEngine:
 
     def at(self, seconds: float) -> None:
         self._snapshot = replace(self._snapshot, taken_at=NOW + seconds)
+
+
+def _hand_over(done: asyncio.Task[Any], answer: Future[Any]) -> None:
+    error = done.exception()
+    if error is None:
+        answer.set_result(done.result())
+    else:
+        answer.set_exception(error)

@@ -137,9 +137,9 @@ async def test_a_refusal_says_why(engine: ScriptedEngine) -> None:
 
 async def test_e_shows_the_traceback(engine: ScriptedEngine) -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
-        await pilot.press("e")
+        await pilot.press("2", "e")
         assert "search_index has no error." in toasts(pilot)
-        await pilot.press("2", "j", "j", "e")
+        await pilot.press("j", "j", "e")
         assert isinstance(pilot.app.screen, FailureScreen)
         assert 'File "operators/billing.py", line 31, in bill' in screen(pilot)
         await pilot.press("escape")

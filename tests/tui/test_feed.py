@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from eventscope.event import Event
+from eventscope.event import Event, RowImages
 from eventscope.tui.app import EventScopeApp
 from tests.events import an_insert, an_update
 from tests.tui.driving import dashboard, feed_lines, screen, until
@@ -126,7 +126,7 @@ async def test_a_click_puts_the_cursor_on_its_row() -> None:
 async def test_an_event_that_cannot_be_shown_takes_one_row() -> None:
     engine = ScriptedEngine()
     broken = an_update()
-    broken.source = None  # type: ignore[assignment]
+    broken._load = lambda form: RowImages(*form)  # raises
     engine.emit(*numbered(3), broken, *numbered(1, 3))
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
         await until(pilot, lambda: "<unprintable>" in screen(pilot))

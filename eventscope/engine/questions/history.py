@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from eventscope.engine import moments
 from eventscope.engine.questions.base import Known
 from eventscope.errors import EventScopeError
 from eventscope.queue.event import QueuedEvent
+from eventscope.replication.relations import Transaction
 
 PAGE: Final = 500
 _SLICE: Final = 100
@@ -18,6 +20,11 @@ _PAGE_BYTES: Final = 4 * 1024 * 1024
 
 class NotKept(EventScopeError):
     """What is asked about is not in the queue, or no more; the message says what."""
+
+
+def event_not_kept() -> NotKept:
+    """The event itself is gone."""
+    return NotKept("the queue no longer keeps this event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +86,36 @@ class EventsAfter:
             events += read
             reached = end
         return Page(tuple(events), reached, max(0, newest - reached))
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOf:
+    """The transaction that an event belongs to."""
+
+    seq: int
+
+    async def answer(self, known: Known) -> Transaction:
+        """Look at the event.
+
+        Raises:
+            NotKept: it is not kept any more.
+        """
+        found = await known.queue.read(self.seq - 1, known.queue.relations, 1, self.seq)
+        if not found:
+            raise event_not_kept()
+        return found[0].transaction
+
+
+@dataclass(frozen=True, slots=True)
+class NumberOf:
+    """The number in the queue of an event by its id."""
+
+    id: str
+
+    async def answer(self, known: Known) -> int:
+        """Look it up.
+
+        Raises:
+            CommandRefused: the queue does not hold it.
+        """
+        return await moments.first(known.queue, self.id)

@@ -11,6 +11,7 @@ from textual.containers import Container, Vertical
 from textual.getters import query_one
 from textual.widgets import Footer
 
+from eventscope.engine.ring import Entry
 from eventscope.engine.snapshot import Snapshot
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.responsiveness import frames_per_second
@@ -63,7 +64,7 @@ class Dashboard(BreakpointKeys):
 
     def __init__(self, engine: AttachedEngine) -> None:
         super().__init__(engine)
-        self._shown: int | None = None
+        self._shown: Entry | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the panes."""
@@ -121,9 +122,10 @@ class Dashboard(BreakpointKeys):
             self.notice.say("")
 
     def _draw_event(self, *, opening: bool = False) -> None:
-        if (opening or self.event_pane.is_shown) and self._shown != self.feed.cursor:
-            self._shown = self.feed.cursor
-            self.event_pane.show_event(self.feed.selected())
+        selected = self.feed.selected()
+        if (opening or self.event_pane.is_shown) and self._shown is not selected:
+            self._shown = selected
+            self.event_pane.show_event(selected)
 
     @on(Feed.Moved)
     def _follow_cursor(self) -> None:
@@ -177,7 +179,7 @@ class Dashboard(BreakpointKeys):
         if self.feed.is_empty:
             toast(self, "There is nothing to freeze yet.")
         elif self.feed.frozen:
-            self.feed.action_newest()
+            self.feed.follow()
         else:
             self.feed.freeze()
 

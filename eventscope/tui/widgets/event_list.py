@@ -16,6 +16,11 @@ class EventList(Protocol):
     def __len__(self) -> int: ...
 
     @property
+    def title(self) -> str:
+        """What the list is restricted to, as harmless text; empty if to nothing."""
+        ...
+
+    @property
     def frozen(self) -> bool:
         """Whether nothing new is listed."""
         ...

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from operator import attrgetter
+from bisect import bisect_right
 from typing import Final
 
 from eventscope.engine.questions import Question
 from eventscope.engine.questions.history import EventsBefore, Page
-from eventscope.engine.ring import Entry, EventRing
-from eventscope.event import Event
+from eventscope.engine.ring import EventRing
+from eventscope.tui.widgets.held_list import HeldList, seq_of
 
 _MOST: Final = 50_000
 """Rows beyond which no older ones are listed: what is listed stays in memory."""
-_seq = attrgetter("seq")
 
 
-class FeedWindow:
+class FeedWindow(HeldList):
     """A list of the ring's events, which can be held still and read on beyond the ring's oldest.
 
     It keeps its own references: what is overwritten in the ring stays readable here.
     """
 
     def __init__(self, ring: EventRing) -> None:
+        super().__init__()
         self._ring = ring
-        self._listed: list[Entry] = []
         self._seen = ring.first
         self._frozen = False
         self._reached: int | None = None
         self._left: int | None = None
-
-    def __len__(self) -> int:
-        return len(self._listed)
 
     @property
     def frozen(self) -> bool:
@@ -53,7 +48,10 @@ class FeedWindow:
         newest = self._ring.next
         if self._frozen or newest == self._seen:
             return False
-        self._listed += self._ring.between(self._seen, newest)
+        new = self._ring.between(self._seen, newest)
+        if self._listed:  # the queue may have been asked for what the ring was about to show
+            del new[: bisect_right(new, self._listed[-1].seq, key=seq_of)]
+        self._listed += new
         self._seen = newest
         self._trim()
         return True
@@ -68,26 +66,6 @@ class FeedWindow:
         self._trim()
         self.pump()
 
-    def seq_at(self, index: int) -> int:
-        """The number in the queue of the event at a place; raises IndexError outside the list."""
-        return self._listed[index].seq
-
-    def index_of(self, seq: int) -> int:
-        """The place of an event by its number, or of the next one that is listed."""
-        return min(bisect_left(self._listed, seq, key=_seq), max(0, len(self._listed) - 1))
-
-    def entry(self, seq: int) -> Entry | None:
-        """An event that is listed, undecoded."""
-        place = bisect_left(self._listed, seq, key=_seq)
-        if place == len(self._listed) or self._listed[place].seq != seq:
-            return None
-        return self._listed[place]
-
-    def event(self, seq: int) -> Event | None:
-        """The same, to be looked at."""
-        entry = self.entry(seq)
-        return None if entry is None else entry.event()
-
     def older(self) -> Question[Page] | None:
         """What to ask for the events before the first, while the list is held still."""
         if not self._frozen or self._left == 0 or len(self._listed) >= _MOST:
@@ -96,21 +74,10 @@ class FeedWindow:
             return EventsBefore(self._listed[0].seq if self._listed else None)
         return EventsBefore(self._reached)
 
-    def newer(self) -> None:
-        """None: what is newer comes from the ring."""
-        return
-
     def add_older(self, page: Page) -> int:
         """List events from before the first; returns how many."""
-        first = self._listed[0].seq if self._listed else None
-        older = [event for event in page.events if first is None or event.seq < first]
-        self._listed[:0] = older
         self._reached, self._left = page.reached, page.left
-        return len(older)
-
-    def add_newer(self, page: Page) -> int:
-        """Nothing: see ``newer``."""
-        return 0
+        return super().add_older(page)
 
     def _trim(self) -> None:
         """Let go of what the ring would no longer hold."""
