@@ -23,7 +23,7 @@ def concerns(entry: Entry, operator: OperatorSnapshot) -> bool:
 
 def delivery(seq: int, operator: OperatorSnapshot) -> Delivery:
     """What became of an event at an operator that it concerns."""
-    state = _state(seq, operator)
+    state = delivery_state(seq, operator)
     is_tried = seq == operator.failing
     return Delivery(
         operator.name,
@@ -33,7 +33,8 @@ def delivery(seq: int, operator: OperatorSnapshot) -> Delivery:
     )
 
 
-def _state(seq: int, operator: OperatorSnapshot) -> DeliveryState:
+def delivery_state(seq: int, operator: OperatorSnapshot) -> DeliveryState:
+    """The same, in one word."""
     if seq in operator.letters:
         return "failed" if operator.letters[seq] else "retrying"
     if operator.is_past(seq):
@@ -41,3 +42,14 @@ def _state(seq: int, operator: OperatorSnapshot) -> DeliveryState:
     if seq == operator.failing:
         return "failed" if operator.state == "halted" else "retrying"
     return "held" if operator.paused or seq == operator.held else "queued"
+
+
+def troubled(operators: Iterable[OperatorSnapshot]) -> set[int]:
+    """The events that an operator has failed at or still retries, by their numbers."""
+    seqs: set[int] = set()
+    for operator in operators:
+        seqs.update(operator.letters)
+        if operator.failing is not None and not operator.is_past(operator.failing):
+            seqs.add(operator.failing)
+    seqs.discard(0)  # what a backfill failed at is no event
+    return seqs

@@ -56,6 +56,12 @@ class EventRing:
             self._slots[seq % self.capacity] = (seq, entry)
         self.next += len(entries)
 
+    def between(self, start: int, end: int) -> list[Entry]:
+        """The undecoded rows from ``start`` up to ``end``, without it, as far as they are here."""
+        places = range(max(start, self.first), min(end, self.next))
+        slots = [(seq, self._slots[seq % self.capacity]) for seq in places]
+        return [slot[1] for seq, slot in slots if slot is not None and slot[0] == seq]
+
     def entry(self, seq: int) -> Entry | None:
         """The undecoded row with this sequence number; it outlives its place in the ring."""
         slot = self._slots[seq % self.capacity]

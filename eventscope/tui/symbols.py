@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from eventscope.engine.snapshot import StreamState
+from eventscope.inspection.filter import DeliveryState
 from eventscope.operators.state import OperatorState
 from eventscope.replication.finding import Severity
 
@@ -45,6 +46,17 @@ SEVERITY_LOOKS: Final[Mapping[Severity, Look]] = {
     "ok": Look("✓", "good"),
 }
 """What an examination finds, the worst first."""
+
+DELIVERY_LOOKS: Final[Mapping[DeliveryState, Look]] = {
+    "failed": Look("×", "bad"),
+    "retrying": Look("▲", "warning"),
+    "held": Look("■", "held"),
+    "queued": Look("·", "quiet"),
+    "done": Look("✓", "good"),
+}
+"""The worst first."""
+
+MARK: Final = "◆"
 
 UNWELL: Final[tuple[OperatorState, ...]] = ("halted", "backing-off", "paused")
 """The states that a person should know of at a glance, the worst first."""

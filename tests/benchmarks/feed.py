@@ -78,13 +78,14 @@ class MeasuredApp(EventScopeApp):
 
 def feed_ring(engine: ScriptedEngine, rate: int, stop: threading.Event) -> None:
     """Append ``rate`` events a second in batches until stopped."""
-    begun, sent = time.perf_counter(), 0
+    begun, start = time.perf_counter(), engine.ring.next
+    sent = start
     while not stop.wait(BATCH_SECONDS):
         elapsed = time.perf_counter() - begun
-        due = int(elapsed * rate)
+        due = start + int(elapsed * rate)
         engine.ring.extend([Numbered(number) for number in range(sent, due)])
         sent = due
-        engine.stream(events=sent)
+        engine.stream(events=sent - start)
         engine.at(elapsed)
 
 

@@ -44,3 +44,11 @@ def test_a_place_before_the_first_holds_nothing() -> None:
     ring = EventRing(4)
     ring.extend(entries(4))
     assert ring.get(-1) is None
+
+
+def test_a_stretch_holds_what_is_still_there() -> None:
+    ring, added = EventRing(3), entries(5)
+    ring.extend(added)
+    assert ring.between(0, 4) == added[2:4]
+    assert ring.between(4, 99) == added[4:]
+    assert ring.between(5, 9) == []

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+from eventscope import EventScope
 from eventscope.engine.commands import Command, CommandRefused
 from eventscope.engine.examination import Examination
 from eventscope.engine.log_ring import LogRing
-from eventscope.engine.questions import Answer, Question
+from eventscope.engine.questions import Answer, Known, Question
+from eventscope.engine.questions.history import EventsBefore, Page
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
     BreakpointSnapshot,
@@ -19,6 +22,8 @@ from eventscope.engine.snapshot import (
     StreamSnapshot,
 )
 from eventscope.event import ROW_EVENTS, Event, Lsn
+from eventscope.queue.base import Queue
+from eventscope.settings import Settings
 from tests.events import Listed
 
 NOW = 1_782_907_600.0
@@ -69,8 +74,10 @@ class ScriptedEngine:
         self.sent: list[Command] = []
         self.refusal: str | None = None
         self.read_only = False
-        self.answers: dict[type[Any], Any] = {}
+        self.answers: dict[type[Any], Any] = {EventsBefore: Page((), 0, 0)}
         """What is answered to a question of a type, or a future that will tell."""
+        self.queue: Queue | None = None
+        """What answers all other questions."""
         self.asked: list[Question[Any]] = []
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)
 
@@ -88,10 +95,17 @@ class ScriptedEngine:
 
     def ask(self, question: Question[Answer]) -> Future[Answer]:
         self.asked.append(question)
-        given = self.answers[type(question)]
+        given = self.answers.get(type(question))
         answer: Future[Answer] = given if isinstance(given, Future) else Future()
-        if answer is not given:
-            answer.set_result(given)
+        if type(question) in self.answers:
+            if answer is not given:
+                answer.set_result(given)
+        elif self.queue is None:
+            answer.set_exception(RuntimeError(f"nobody has told what to answer to {question}"))
+        else:
+            known = Known(EventScope("shop"), Settings(), self.queue, {})
+            task = asyncio.ensure_future(question.answer(known))
+            task.add_done_callback(lambda done: _hand_over(done, answer))
         return answer
 
     def begin(self) -> None:
@@ -119,3 +133,11 @@ class ScriptedEngine:
 
     def at(self, seconds: float) -> None:
         self._snapshot = replace(self._snapshot, taken_at=NOW + seconds)
+
+
+def _hand_over(done: asyncio.Task[Any], answer: Future[Any]) -> None:
+    error = done.exception()
+    if error is None:
+        answer.set_result(done.result())
+    else:
+        answer.set_exception(error)

@@ -19,10 +19,20 @@ TimeoutError: the billing service did not answer within 5 s"""
 
 def a_shop(count: int = 60) -> ScriptedEngine:
     engine = ScriptedEngine(
-        an_operator("search_index", state="running", depth=12, applied=48_211),
+        an_operator(
+            "search_index",
+            state="running",
+            depth=12,
+            applied=48_211,
+            entities=("orders", "order_items", "users"),
+            position=count - 2,
+        ),
         an_operator(
             "send_email",
             kind="handler",
+            entities=("users",),
+            position=count - 8,
+            failing=count - 7,
             state="backing-off",
             depth=318,
             attempts=2,
@@ -34,6 +44,8 @@ def a_shop(count: int = 60) -> ScriptedEngine:
         an_operator(
             "billing_sync",
             kind="handler",
+            position=count - 5,
+            failing=count - 4,
             state="halted",
             depth=1_204,
             attempts=5,
@@ -42,8 +54,15 @@ def a_shop(count: int = 60) -> ScriptedEngine:
             applied=1_120,
             failed=5,
         ),
-        an_operator("audit_export", state="paused", depth=5_120, detail="paused by you"),
-        an_operator("post_with_comments_counts", applied=871),
+        an_operator(
+            "audit_export",
+            state="paused",
+            depth=5_120,
+            detail="paused by you",
+            entities=("orders", "users", "audit.log"),
+            position=count - 10,
+        ),
+        an_operator("post_with_comments_counts", applied=871, position=count),
     )
     engine.emit(*history(count))
     for second in range(9):

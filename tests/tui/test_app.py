@@ -25,7 +25,7 @@ async def test_the_palette_does_what_a_key_of_another_pane_does(
     engine: ScriptedEngine, key: str
 ) -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
-        await pilot.press(key, *"pause or resume")
+        await pilot.press(key, *"pause or resume the selected")
         await until(pilot, lambda: "Pause or resume the selected operator" in screen(pilot))
         await pilot.press("down", "enter")
         await until(pilot, lambda: engine.sent)
@@ -160,6 +160,6 @@ async def test_help_shows_the_keys_and_the_filter_language(engine: ScriptedEngin
     async with EventScopeApp(engine).run_test(size=(100, 24)) as pilot:
         await pilot.press("question_mark")
         assert isinstance(pilot.app.screen, HelpScreen)
-        await until(pilot, lambda: "Pause or resume the selected operator" in screen(pilot))
+        await until(pilot, lambda: "Every version of its row" in screen(pilot))
         await pilot.press("end")
         await until(pilot, lambda: "state:failed" in screen(pilot))

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from eventscope.event import Event
+from eventscope.event import Event, RowImages
 from eventscope.tui.app import EventScopeApp
 from tests.events import an_insert, an_update
 from tests.tui.driving import dashboard, feed_lines, screen, until
@@ -76,15 +76,15 @@ async def test_the_cursor_stays_on_its_event_as_it_moves() -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         feed = dashboard(pilot).feed
         await pilot.pause()
-        for key, expected in [("k", 98), ("k", 97), ("j", 98), ("g", 0), ("j", 1), ("k", 0)]:
+        for key, expected in [("k", 99), ("k", 98), ("j", 99), ("g", 1), ("j", 2), ("k", 1)]:
             await pilot.press(key)
             assert feed.cursor == expected
         await pilot.press("pagedown")
-        assert feed.cursor == feed.size.height - 1
+        assert feed.cursor == feed.size.height
         await pilot.press("k", "pageup")
-        assert feed.cursor == 0
+        assert feed.cursor == 1
         await pilot.press("end")
-        assert feed.cursor == 99
+        assert feed.cursor == 100
 
 
 async def test_the_newest_event_is_as_far_down_as_one_can_go() -> None:
@@ -94,7 +94,7 @@ async def test_the_newest_event_is_as_far_down_as_one_can_go() -> None:
         await pilot.press("j")
         assert not dashboard(pilot).feed.frozen
         await pilot.press("k", "j", "j", "j")
-        assert dashboard(pilot).feed.cursor == 99
+        assert dashboard(pilot).feed.cursor == 100
         assert dashboard(pilot).feed.frozen, "only G and space follow again"
         await pilot.press("space")
         assert not dashboard(pilot).feed.frozen
@@ -119,14 +119,14 @@ async def test_a_click_puts_the_cursor_on_its_row() -> None:
         feed = dashboard(pilot).feed
         await pilot.pause()
         await pilot.click("#feed", offset=(10, 2))
-        assert feed.cursor == 100 - feed.size.height + 2
+        assert feed.cursor == 101 - feed.size.height + 2
         assert feed.frozen
 
 
 async def test_an_event_that_cannot_be_shown_takes_one_row() -> None:
     engine = ScriptedEngine()
     broken = an_update()
-    broken.source = None  # type: ignore[assignment]
+    broken._load = lambda form: RowImages(*form)  # raises
     engine.emit(*numbered(3), broken, *numbered(1, 3))
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
         await until(pilot, lambda: "<unprintable>" in screen(pilot))

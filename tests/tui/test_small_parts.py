@@ -11,6 +11,8 @@ from eventscope.tui.cells import countdown, fit
 from eventscope.tui.rate import Rate
 from eventscope.tui.responsiveness import frames_per_second, responsive
 from eventscope.tui.screenshot import screenshot_svg, svg_to_png
+from eventscope.tui.symbols import MARK
+from eventscope.tui.widgets.delivery_cells import coloured
 from eventscope.tui.widgets.feed_columns import feed_cells, feed_heads
 from tests.events import an_update
 from tests.tui.scripted import ScriptedEngine
@@ -38,9 +40,10 @@ def test_countdowns(due: float | None, said: str) -> None:
 
 @pytest.mark.parametrize("width", range(40, 200, 7))
 def test_heads_and_rows_have_the_same_width(width: int) -> None:
-    row = "".join(text for text, _ in feed_cells(an_update(), width))
-    assert cell_len(row) == width
-    assert cell_len(feed_heads(width)) == width
+    for ops in ("", "sbac"):
+        row = feed_cells(an_update(), width, MARK, coloured("✓×▲ "[: len(ops)]))
+        assert cell_len("".join(text for text, _ in row)) == width
+        assert cell_len(feed_heads(width, ops, "↑ 1,204 older")) == width
 
 
 def test_a_rate_is_that_of_the_last_second() -> None:

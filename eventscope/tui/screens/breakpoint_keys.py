@@ -43,7 +43,7 @@ class BreakpointKeys(OperatorKeys):
 
     def _held_operator(self) -> OperatorSnapshot | None:
         """The selected operator if it waits at a breakpoint, else the first that does."""
-        selected = self.operators.selected
+        selected = self.operator
         if selected is not None and selected.held is not None:
             return selected
         held = [one for one in self.engine.snapshot().operators if one.held is not None]

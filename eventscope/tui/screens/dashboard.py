@@ -11,6 +11,7 @@ from textual.containers import Container, Vertical
 from textual.getters import query_one
 from textual.widgets import Footer
 
+from eventscope.engine.ring import Entry
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
 from eventscope.event import EventId
 from eventscope.tui.attached import AttachedEngine
@@ -66,7 +67,7 @@ class Dashboard(BreakpointKeys):
 
     def __init__(self, engine: AttachedEngine) -> None:
         super().__init__(engine, OperatorWatches())
-        self._shown: int | None = None
+        self._shown: Entry | None = None
 
     @property
     def operator(self) -> OperatorSnapshot | None:
@@ -138,9 +139,10 @@ class Dashboard(BreakpointKeys):
             self.notice.say("")
 
     def _draw_event(self, *, opening: bool = False) -> None:
-        if (opening or self.event_pane.is_shown) and self._shown != self.feed.cursor:
-            self._shown = self.feed.cursor
-            self.event_pane.show_event(self.feed.selected())
+        selected = self.feed.selected()
+        if (opening or self.event_pane.is_shown) and self._shown is not selected:
+            self._shown = selected
+            self.event_pane.show_event(selected)
 
     @on(Feed.Moved)
     def _follow_cursor(self) -> None:
@@ -194,7 +196,7 @@ class Dashboard(BreakpointKeys):
         if self.feed.is_empty:
             toast(self, "There is nothing to freeze yet.")
         elif self.feed.frozen:
-            self.feed.action_newest()
+            self.feed.follow()
         else:
             self.feed.freeze()
 

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, get_args
+from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollTo, ScrollUp
 from textual.strip import Strip
 
+from eventscope.engine.questions import Question
+from eventscope.engine.questions.history import Page
 from eventscope.engine.ring import Entry, EventRing
-from eventscope.tui.cells import fit
-from eventscope.tui.widgets.feed_columns import Role, feed_cells
+from eventscope.tui.marks import Marks
+from eventscope.tui.widgets.delivery_cells import DeliveryCells
+from eventscope.tui.widgets.event_list import EventList
+from eventscope.tui.widgets.feed_rows import LOOKS, Cursor, FeedRows
 from eventscope.tui.widgets.feed_window import FeedWindow
-
-_ROLES: Final[tuple[Role, ...]] = get_args(Role)
-_CACHED_ROWS: Final = 1_000
 
 
 class Feed(ScrollView, can_focus=True):
     """Rows of events; any move upwards holds it still, so that what is read never moves.
 
-    The cursor is the sequence number of an event, not a place on the screen.
+    The cursor is the number of an event in the queue, not a place on the screen.
     """
 
     BINDING_GROUP_TITLE = "Feed"
@@ -48,76 +46,152 @@ class Feed(ScrollView, can_focus=True):
         Binding("G,end", "newest", show=False, id="feed.newest", tooltip="The newest, and follow"),
         Binding("enter", "open", "Open", id="feed.open", tooltip="Read the event"),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "feed--cursor",
-        "feed--cursor-blurred",
-        *(f"feed--{role}" for role in _ROLES),
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"feed--{look}" for look in LOOKS}
 
     class Moved(Message):
         """The cursor is at another event, or the feed was frozen or let go."""
 
+    class Missing(Message):
+        """Something is to be asked for: see ``missing``."""
+
     class Opened(Message):
         """The event at the cursor is to be read."""
 
-    def __init__(self, ring: EventRing) -> None:
+    def __init__(self, ring: EventRing, marks: Marks) -> None:
         super().__init__(id="feed")
-        self._window = FeedWindow(ring)
+        self.window = FeedWindow(ring)
+        """The newest events, whatever is shown instead of them."""
+        self._list: EventList = self.window
+        self._behind: list[tuple[EventList, int, int]] = []
+        self._marks = marks
         self._cursor = 0
-        self._strips: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(_CACHED_ROWS)
-        self._width = 0
-        self._looks: dict[str, Style] = {}
+        self._deliveries = DeliveryCells()
+        self._rows = FeedRows(lambda look: self.get_component_rich_style(f"feed--{look}"))
+
+    @property
+    def listed(self) -> EventList:
+        """What is shown."""
+        return self._list
+
+    @property
+    def restricted(self) -> bool:
+        """Whether another list is shown than that of the newest events."""
+        return bool(self._behind)
 
     @property
     def frozen(self) -> bool:
         """Whether the list is held still."""
-        return self._window.frozen
+        return self._list.frozen
 
     @property
     def unseen(self) -> int:
         """How many events have come since it was frozen."""
-        return self._window.unseen
+        return self.window.unseen
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no event to show."""
-        return len(self._window) == 0
+        return len(self._list) == 0
 
     @property
     def cursor(self) -> int | None:
-        """The sequence number of the event at the cursor: the newest one while following."""
+        """The number in the queue of the event at the cursor: the newest one while following."""
         if self.is_empty:
             return None
-        return self._cursor if self.frozen else self._window.seq_at(-1)
+        return self._cursor if self.frozen else self._list.seq_at(-1)
 
     def selected(self) -> Entry | None:
         """The event at the cursor, undecoded."""
-        return None if self.cursor is None else self._window.entry(self.cursor)
+        return None if self.cursor is None else self._list.entry(self.cursor)
 
     def pump(self) -> None:
         """Take in what is new; called once a frame."""
-        if self._window.pump():
+        if self._list.pump():
             self._show_newest()
+
+    def show_deliveries(self, deliveries: DeliveryCells) -> None:
+        """Show what became of the events at the operators, where that has changed."""
+        before, self._deliveries = self._deliveries, deliveries
+        top = self.scroll_offset.y
+        for index in range(top, min(top + self.size.height, len(self._list))):
+            entry = self._list.entry(self._list.seq_at(index))
+            if entry is not None and before.text(entry) != deliveries.text(entry):
+                self.refresh_line(index)
+
+    def show_list(self, listed: EventList, cursor: int) -> None:
+        """Show another list, until it is left again.
+
+        Args:
+            listed: it has at least one event.
+            cursor: where the cursor is in it.
+        """
+        self.freeze()
+        self._behind.append((self._list, self._cursor, self.scroll_offset.y))
+        self._list = listed
+        self._cursor = listed.seq_at(listed.index_of(cursor))
+        self._show_again(listed.index_of(cursor) - self.size.height // 2)
+        self._tell_moved()
+
+    def leave_list(self) -> None:
+        """Go back to what was shown before, with the cursor where it was."""
+        self._list, self._cursor, top = self._behind.pop()
+        self._show_again(top)
+        self._tell_moved()
+
+    def missing(self) -> tuple[EventList, Question[Page], bool] | None:
+        """What is to be asked for as its place will soon be in sight.
+
+        Returns:
+            The list that wants it, the question, and whether it is about what is older.
+        """
+        top, height = self.scroll_offset.y, self.size.height
+        if top < height and (question := self._list.older()):
+            return self._list, question, True
+        if top + 2 * height > len(self._list) and (question := self._list.newer()):
+            return self._list, question, False
+        return None
+
+    def add_page(self, listed: EventList, page: Page, *, older: bool) -> None:
+        """List what was missing; the rows that are read stay where they are."""
+        moved = listed.add_older(page) if older else -listed.add_newer(page)
+        if listed is self._list:
+            following = not self.frozen
+            self._show_again(self.scroll_offset.y + moved)
+            if following:
+                self._show_newest()
+            self._tell_moved()
 
     def freeze(self) -> None:
         """Hold the list still, with the cursor where it is."""
         if self.frozen or self.is_empty:
             return
-        rows = len(self._window)
-        self._window.freeze()
-        if self.is_empty:
-            self._window.follow()
-            self._window.freeze()
-        self._cursor = self._window.seq_at(-1)
-        if rows != len(self._window):
-            self._show_newest()
-        self.post_message(self.Moved())
+        self._list.freeze()
+        self._cursor = self._list.seq_at(-1)
+        self._tell_moved()
+
+    def follow(self) -> None:
+        """Be back at the newest event at once, whatever was shown."""
+        if self._behind:
+            self._list, *_ = self._behind[0]
+            self._behind.clear()
+            self._rows.forget()
+        self._list.follow()
+        self._show_newest()
+        self._tell_moved()
+
+    def go_to(self, seq: int) -> bool:
+        """Put the cursor on an event; whether it is listed."""
+        if self._list.entry(seq) is None:
+            return False
+        self._move_to(self._list.index_of(seq))
+        return True
 
     def action_newest(self) -> None:
-        """Let the list go and be at the newest event at once."""
-        self._window.follow()
-        self._show_newest()
-        self.post_message(self.Moved())
+        """Let the list go and be at the newest event at once, or at the last of this list."""
+        if self.restricted:
+            self._move_to(len(self._list) - 1)
+        else:
+            self.follow()
 
     def action_oldest(self) -> None:
         """Go to the oldest event of the list."""
@@ -127,7 +201,7 @@ class Feed(ScrollView, can_focus=True):
         """Move the cursor; down from the newest event there is nowhere to go."""
         if self.cursor is not None and (self.frozen or rows < 0):
             self.freeze()
-            self._move_to(self._window.index_of(self._cursor) + rows)
+            self._move_to(self._list.index_of(self._cursor) + rows)
 
     def action_move_pages(self, pages: float) -> None:
         """Move the cursor by a share of what is visible."""
@@ -142,7 +216,7 @@ class Feed(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the row; a double click opens it."""
         index = event.y + self.scroll_offset.y
-        if index < len(self._window):
+        if index < len(self._list):
             self.freeze()
             self._move_to(index)
             if event.chain == 2:
@@ -154,8 +228,9 @@ class Feed(ScrollView, can_focus=True):
 
     def on_mouse_scroll_down(self) -> None:
         """Follow again when the wheel goes on past the end."""
-        if self.frozen and self.scroll_offset.y >= self.max_scroll_y:
-            self.action_newest()
+        at_end = self.scroll_offset.y >= self.max_scroll_y
+        if self.frozen and not self.restricted and at_end:
+            self.follow()
 
     def on_scroll_to(self, _: ScrollTo) -> None:
         """Hold the list still under the dragged scroll bar."""
@@ -175,74 +250,71 @@ class Feed(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Forget rows in the old colours."""
         super().notify_style_update()
-        self._looks = {}
-        self._strips.clear()
+        self._rows.forget()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """See whether the end of what is listed comes into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        self._ask_for_missing()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw what is visible; its width is looked up once, for that is dear."""
-        width = self.scrollable_content_region.width
-        if width != self._width:
-            self._strips.clear()
-            self._width = width
+        self._rows.resize(self.scrollable_content_region.width)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """Draw one visible row. Whatever its event holds, this must not fail."""
-        index, width = y + self.scroll_offset.y, self._width
-        if not 0 <= index < len(self._window):
-            return Strip.blank(width, self.rich_style)
-        seq = self._window.seq_at(index)
-        place = (seq, seq == self.cursor, self.has_focus)
-        strip = self._strips.get(place)
-        if strip is None:
-            strip, is_final = self._draw(seq, width)
-            if is_final:
-                self._strips[place] = strip
-        return strip
-
-    def _draw(self, seq: int, width: int) -> tuple[Strip, bool]:
-        try:
-            event = self._window.event(seq)
-            cells = [] if event is None else feed_cells(event, width)
-        except Exception:
-            event, cells = None, [("<unprintable>", "sign")]
-        looks = self._role_styles()
+        """Draw one visible row."""
+        index = y + self.scroll_offset.y
+        if not 0 <= index < len(self._list):
+            return self._rows.blank(self.rich_style)
+        seq = self._list.seq_at(index)
+        entry = self._list.entry(seq)
+        if entry is None:
+            return self._rows.blank(self.rich_style)
+        cursor: Cursor | None = None
         if seq == self.cursor:
-            look = looks["cursor" if self.has_focus else "cursor-blurred"]
-            text = fit("".join(text for text, _ in cells), width)
-            return Strip([Segment(text, look)], width), event is not None
-        segments = [Segment(text, looks[role]) for text, role in cells]
-        return Strip(segments).adjust_cell_length(width, looks["value"]), event is not None
-
-    def _role_styles(self) -> dict[str, Style]:
-        if not self._looks:
-            looks = ("cursor", "cursor-blurred", *_ROLES)
-            self._looks = {look: self.get_component_rich_style(f"feed--{look}") for look in looks}
-        return self._looks
+            cursor = "cursor" if self.has_focus else "cursor-blurred"
+        ops = self._deliveries.text(entry)
+        return self._rows.row(entry, ops, cursor, is_marked=seq in self._marks)
 
     def _show_newest(self) -> None:
         self._resize_list()
         self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
         self.refresh()
 
+    def _show_again(self, top: int) -> None:
+        """Show the list as it is now, with one of its rows at the top."""
+        self._rows.forget()
+        self._resize_list()
+        self.scroll_to(y=top, animate=False, force=True)
+        self.refresh()
+
     def _resize_list(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._window))
+        self.virtual_size = Size(self.size.width, len(self._list))
 
     def _move_to(self, index: int) -> None:
         if self.is_empty:
             return
         self.freeze()
-        self.refresh_line(self._window.index_of(self._cursor))
-        index = max(0, min(index, len(self._window) - 1))
-        self._cursor = self._window.seq_at(index)
+        self.refresh_line(self._list.index_of(self._cursor))
+        index = max(0, min(index, len(self._list) - 1))
+        self._cursor = self._list.seq_at(index)
         self._scroll_to_cursor()
         self.refresh_line(index)
+        self._tell_moved()
+
+    def _tell_moved(self) -> None:
         self.post_message(self.Moved())
+        self._ask_for_missing()
+
+    def _ask_for_missing(self) -> None:
+        if self.missing() is not None:
+            self.post_message(self.Missing())
 
     def _scroll_to_cursor(self) -> None:
         """Scroll as little as brings the cursor into sight."""
         index, top, height = (
-            self._window.index_of(self._cursor),
+            self._list.index_of(self._cursor),
             self.scroll_offset.y,
             self.size.height,
         )

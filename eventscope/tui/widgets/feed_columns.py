@@ -8,14 +8,16 @@ from typing import Final, Literal, NamedTuple
 from eventscope.event import Event
 from eventscope.inspection.summary import SYMBOLS, changes_line, key_text, table_text
 from eventscope.tui.cells import fit
+from eventscope.tui.symbols import Tone
 
 Role = Literal[
-    "time", "insert", "update", "delete", "truncate", "message", "table", "key", "name", "old",
-    "new", "value", "sign", "xid",
+    "mark", "time", "insert", "update", "delete", "truncate", "message", "table", "key", "name",
+    "old", "new", "value", "sign", "xid", Tone,
 ]  # fmt: skip
 """What a stretch of a row is; each has a component class ``feed--<role>``."""
 
-Cells = list[tuple[str, Role]]
+Cell = tuple[str, Role]
+Cells = list[Cell]
 
 
 class FeedColumns(NamedTuple):
@@ -27,6 +29,7 @@ class FeedColumns(NamedTuple):
     key: int
     changes: int
     xid: int
+    ops: int
 
 
 _TIME: Final = len("12:06:38")
@@ -34,31 +37,52 @@ _TIME_MS: Final = len("12:06:38.412")
 _OPERATION: Final = len("truncate")
 
 
-def feed_columns(width: int) -> FeedColumns:
-    """Share ``width`` cells out; what the event did takes what the others leave."""
+def feed_columns(width: int, ops: int = 0) -> FeedColumns:
+    """Share ``width`` cells out; what the event did takes what the others leave.
+
+    Args:
+        width: cells of a row, without its mark.
+        ops: cells that tell what became of the event at the operators.
+    """
     if width >= 110:
-        fixed = FeedColumns(_TIME_MS, _OPERATION, 26, 12, 0, 10)
+        fixed = FeedColumns(_TIME_MS, _OPERATION, 26, 12, 0, 10, ops)
     elif width >= 70:
-        fixed = FeedColumns(_TIME, 1, width // 4, 8, 0, 0)
+        fixed = FeedColumns(_TIME, 1, width // 4, 8, 0, 0, ops)
     else:
-        fixed = FeedColumns(0, 1, 13, 6, 0, 0)
+        fixed = FeedColumns(0, 1, 13, 6, 0, 0, ops)
     gaps = sum(1 for cells in fixed if cells)
     return fixed._replace(changes=max(4, width - sum(fixed) - gaps))
 
 
-def feed_heads(width: int) -> str:
-    """The columns' names."""
-    columns = feed_columns(width)
-    heads = ("time", "" if columns.operation == 1 else "event", "table", "key", "changes", "xid")
+def feed_heads(width: int, ops: str, note: str = "") -> str:
+    """The columns' names.
+
+    Args:
+        width: cells of a row.
+        ops: the name of the last column, as wide as that is.
+        note: what is said at the end of the widest one, where there is room.
+    """
+    columns = feed_columns(width - 1, len(ops))
+    room = columns.changes - len("changes") - 2
+    changes = "changes" + note.rjust(room + 2) if len(note) <= room else "changes"
+    operation = "" if columns.operation == 1 else "event"
+    heads = ("time", operation, "table", "key", changes, "xid", ops)
     cells = zip(heads, columns, strict=True)
-    return " ".join(fit(head, cells) for head, cells in cells if cells)
+    return " " + " ".join(fit(head, cells) for head, cells in cells if cells)
 
 
-def feed_cells(event: Event, width: int) -> Cells:
-    """One row of the feed: harmless text with its role, together ``width`` cells."""
-    columns = feed_columns(width)
+def feed_cells(event: Event, width: int, mark: str = "", ops: Sequence[Cell] = ()) -> Cells:
+    """One row of the feed: harmless text with its role, together ``width`` cells.
+
+    Args:
+        event: what it tells of.
+        width: its cells.
+        mark: what stands before it.
+        ops: what stands in the last column.
+    """
+    columns = feed_columns(width - len(mark), sum(len(text) for text, _ in ops))
     operation = SYMBOLS[event.type] if columns.operation == 1 else event.type
-    cells: Cells = []
+    cells: Cells = [(mark, "mark")] if mark else []
     if columns.time:
         # Cutting the microseconds is quicker than formatting, and this runs for each new row.
         time = event.timestamp.astimezone().strftime("%H:%M:%S.%f")
@@ -69,6 +93,8 @@ def feed_cells(event: Event, width: int) -> Cells:
     cells += _fitted(changes_line(event, columns.changes), columns.changes)
     if columns.xid:
         cells.append((" " + fit(str(event.xid), columns.xid), "xid"))
+    if columns.ops:
+        cells += [(" ", "value"), *ops]
     return cells
 
 

@@ -1,35 +1,53 @@
-"""The feed with its heads, and what is said where there is no event."""
+"""The feed with its heads, what it is restricted to, and what is said where there is no event."""
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.getters import query_one
+from asyncio import wrap_future
 
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.getters import query_one
+from textual.widgets import Static
+
+from eventscope.engine.questions.history import EventsBefore
 from eventscope.engine.snapshot import Snapshot
 from eventscope.inspection.text import safe_text
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.cells import fit
+from eventscope.tui.toast import trouble_told
 from eventscope.tui.widgets.card import Card
 from eventscope.tui.widgets.column_heads import ColumnHeads
+from eventscope.tui.widgets.delivery_cells import DeliveryCells
 from eventscope.tui.widgets.feed import Feed
 from eventscope.tui.widgets.feed_columns import feed_heads
+from eventscope.tui.widgets.feed_keys import FeedKeys
 from eventscope.tui.widgets.notice import stream_trouble
-from eventscope.tui.widgets.pane import Pane
 
 
-class FeedPane(Pane):
-    """Events as they happen."""
+class FeedPane(FeedKeys):
+    """Events as they happen, and as they happened."""
 
-    feed = query_one(Feed)
+    heads = query_one(ColumnHeads)
     card = query_one("#feed-card", Card)
+    restriction = query_one("#feed-restriction", Static)
 
     def __init__(self, engine: AttachedEngine) -> None:
         super().__init__(engine, id="feed-pane")
+        self._ops = ""
+        self._older = 0
+        self._reading = False
 
     def compose(self) -> ComposeResult:
         """Place the feed."""
-        yield ColumnHeads(feed_heads, id="feed-heads")
-        yield Feed(self.engine.ring)
+        yield Static(id="feed-restriction")
+        yield ColumnHeads(self._heads_line, id="feed-heads")
+        yield Feed(self.engine.ring, self.marks)
         yield Card(id="feed-card")
+
+    def on_mount(self) -> None:
+        """Begin with what the queue already holds."""
+        self._read_what_was()
 
     def pump(self) -> None:
         """Take in what is new; called once a frame."""
@@ -37,7 +55,10 @@ class FeedPane(Pane):
         self.card.display = self.feed.is_empty
 
     def show(self, snapshot: Snapshot) -> None:
-        """Say why there is no event yet."""
+        """Show what became of the events, or why there is none yet."""
+        deliveries = DeliveryCells(snapshot.operators)
+        self.feed.show_deliveries(deliveries)
+        self._show_heads(deliveries.heads)
         if not self.feed.is_empty:
             return
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
@@ -47,3 +68,53 @@ class FeedPane(Pane):
             server = safe_text(snapshot.stream.server, 80)
             nothing = ["Nothing has changed yet.", "Rows that are written show up here at once."]
             self.card.say(f"Listening to {server}", nothing)
+
+    @on(Feed.Moved)
+    def _show_restriction(self) -> None:
+        title = self.feed.listed.title
+        self.restriction.set_class(bool(title), "-shown")
+        way_out = " · esc back"
+        room = self.size.width - len(way_out) - 2
+        self.restriction.update(
+            Content.assemble(
+                " ",
+                (fit(title, room).rstrip(), "bold $primary"),
+                (way_out, "$foreground-muted"),
+            ),
+            layout=False,
+        )
+        self.refresh_bindings()
+
+    @on(Feed.Missing)
+    def _read_on(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self._read_missing()
+
+    @work(exit_on_error=False)
+    async def _read_missing(self) -> None:
+        try:
+            with trouble_told(self):
+                while missing := self.feed.missing():
+                    listed, question, older = missing
+                    page = await wrap_future(self.engine.ask(question))
+                    self.feed.add_page(listed, page, older=older)
+        finally:
+            self._reading = False
+
+    @work(exit_on_error=False)
+    async def _read_what_was(self) -> None:
+        with trouble_told(self):
+            page = await wrap_future(self.engine.ask(EventsBefore()))
+            if not self.feed.frozen:
+                self.feed.add_page(self.feed.window, page, older=True)
+
+    def _show_heads(self, ops: str) -> None:
+        older = 0 if self.feed.restricted else self.feed.window.dropped
+        if (ops, older) != (self._ops, self._older):
+            self._ops, self._older = ops, older
+            self.heads.refresh()
+
+    def _heads_line(self, width: int) -> str:
+        note = f"↑ {self._older:,} older" if self._older else ""
+        return feed_heads(width - self.feed.styles.scrollbar_size_vertical, self._ops, note)

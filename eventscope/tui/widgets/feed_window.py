@@ -2,75 +2,86 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
+from bisect import bisect_right
+from typing import Final
 
-from eventscope.engine.ring import Entry, EventRing
-from eventscope.event import Event
+from eventscope.engine.questions import Question
+from eventscope.engine.questions.history import EventsBefore, Page
+from eventscope.engine.ring import EventRing
+from eventscope.tui.widgets.held_list import HeldList, seq_of
+
+_MOST: Final = 50_000
+"""Rows beyond which no older ones are listed: what is listed stays in memory."""
 
 
-class FeedWindow:
-    """A list over the ring by sequence number, which can be held still.
+class FeedWindow(HeldList):
+    """A list of the ring's events, which can be held still and read on beyond the ring's oldest.
 
-    While frozen it keeps its own references: what is overwritten in the ring stays readable here.
+    It keeps its own references: what is overwritten in the ring stays readable here.
     """
 
     def __init__(self, ring: EventRing) -> None:
+        super().__init__()
         self._ring = ring
-        self._listed = array("Q")
         self._seen = ring.first
-        self._kept: dict[int, Entry] | None = None
-
-    def __len__(self) -> int:
-        return len(self._listed)
+        self._frozen = False
+        self._reached: int | None = None
+        self._left: int | None = None
 
     @property
     def frozen(self) -> bool:
         """Whether the list is held still."""
-        return self._kept is not None
+        return self._frozen
 
     @property
     def unseen(self) -> int:
         """How many events have come since it was frozen."""
-        return self._ring.next - self._seen if self.frozen else 0
+        return self._ring.next - self._seen if self._frozen else 0
+
+    @property
+    def dropped(self) -> int:
+        """How many events are known to be older than the first that is listed."""
+        return self._seen - len(self._listed) if self._left is None else self._left
 
     def pump(self) -> bool:
         """Take in what is new and let go of what the ring has dropped; whether that was any."""
         newest = self._ring.next
-        if self.frozen or newest == self._seen:
+        if self._frozen or newest == self._seen:
             return False
-        oldest = self._ring.first
-        self._listed.extend(range(max(self._seen, oldest), newest))
-        del self._listed[: bisect_left(self._listed, oldest)]
+        new = self._ring.between(self._seen, newest)
+        if self._listed:  # the queue may have been asked for what the ring was about to show
+            del new[: bisect_right(new, self._listed[-1].seq, key=seq_of)]
+        self._listed += new
         self._seen = newest
+        self._trim()
         return True
 
     def freeze(self) -> None:
         """Hold the list as it is."""
-        if self.frozen:
-            return
-        entries = ((seq, self._ring.entry(seq)) for seq in self._listed)
-        self._kept = {seq: entry for seq, entry in entries if entry is not None}
-        self._listed = array("Q", self._kept)
+        self._frozen = True
 
     def follow(self) -> None:
         """Go back to the newest events."""
-        self._kept = None
+        self._frozen = False
+        self._trim()
         self.pump()
 
-    def seq_at(self, index: int) -> int:
-        """The sequence number at a place in the list; raises IndexError outside it."""
-        return self._listed[index]
+    def older(self) -> Question[Page] | None:
+        """What to ask for the events before the first, while the list is held still."""
+        if not self._frozen or self._left == 0 or len(self._listed) >= _MOST:
+            return None
+        if self._reached is None:
+            return EventsBefore(self._listed[0].seq if self._listed else None)
+        return EventsBefore(self._reached)
 
-    def index_of(self, seq: int) -> int:
-        """The place of a sequence number, or of the next one that is listed."""
-        return min(bisect_left(self._listed, seq), max(0, len(self._listed) - 1))
+    def add_older(self, page: Page) -> int:
+        """List events from before the first; returns how many."""
+        self._reached, self._left = page.reached, page.left
+        return super().add_older(page)
 
-    def event(self, seq: int) -> Event | None:
-        """The event, or None if it was overwritten before it could be kept."""
-        entry = self.entry(seq)
-        return None if entry is None else entry.event()
-
-    def entry(self, seq: int) -> Entry | None:
-        """The same, undecoded."""
-        return self._ring.entry(seq) if self._kept is None else self._kept.get(seq)
+    def _trim(self) -> None:
+        """Let go of what the ring would no longer hold."""
+        excess = len(self._listed) - self._ring.capacity
+        if excess > 0:
+            del self._listed[:excess]
+            self._reached = self._left = None
