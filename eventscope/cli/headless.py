@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
+import structlog
 
 from eventscope.app import EventScope
+from eventscope.cli.cures import cures
 from eventscope.cli.signals import OK, Signals, first
 from eventscope.engine import Engine, Snapshot
 from eventscope.engine.snapshot import OperatorSnapshot
@@ -20,12 +22,16 @@ FAILED: Final = 1
 """An operator halted, or has dead letters."""
 TIMED_OUT: Final = 4
 
+_log = structlog.get_logger("eventscope.cli")
+
 Work = Callable[[Engine], Awaitable[int]]
 """What ends a run by itself; returns the exit code, to which halted operators add."""
 
 
 async def run(app: EventScope, settings: Settings, work: Work | None = None) -> int:
     """Run until ``work`` is done, or a signal comes; prints the summary as the last line.
+
+    What waits for a person is logged at the start, and what has come to it at the end.
 
     SIGTERM drains: operators finish the event they are at. A second signal ends at once.
     Returns the exit code.
@@ -35,9 +41,11 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     engine = Engine(app, settings)
     code = OK
     failure: EventScopeError | None = None
+    told: set[str] = set()
 
     async def session() -> int:
         async with engine:
+            tell_cures(engine.snapshot(), told)
             return await first(engine.wait(), *([work(engine)] if work is not None else []))
 
     try:
@@ -49,6 +57,7 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     if not engine.started:
         return code
     snapshot = engine.snapshot()
+    tell_cures(snapshot, told)
     print_summary(snapshot, time.monotonic() - began)
     if failure is not None:
         raise failure
@@ -77,6 +86,14 @@ def until_caught_up(timeout: float | None) -> Work:
 
 def _is_late(operator: OperatorSnapshot) -> bool:
     return bool(operator.depth or operator.retrying or operator.backfill)
+
+
+def tell_cures(snapshot: Snapshot, told: set[str]) -> None:
+    """Log what waits for a person, unless that has been ``told``."""
+    for cure in cures(snapshot.operators, snapshot.orphans):
+        if cure not in told:
+            told.add(cure)
+            _log.warning(cure)
 
 
 def print_summary(snapshot: Snapshot, seconds: float) -> None:

@@ -39,6 +39,8 @@ def command(
     Exit codes: 0 fine, 1 an operator halted or dead letters exist, 2 usage or settings, 3 the
     database or the queue cannot be used, 4 timeout, 130 interrupted.
     """
+    if timeout is not None and until is None:
+        raise click.UsageError("--timeout needs --until caught-up")
     settings = shared.settings(**given)
     scope = application.load(app)
     if until is None and dashboard.wanted(no_dashboard):
