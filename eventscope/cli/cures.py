@@ -11,7 +11,7 @@ _CURES = {
     "halted": "mend the cause, then eventscope retry; eventscope skip passes over the event",
     "dead letters": "eventscope dead-letters list says why",
     "paused": "eventscope resume lets it go on",
-    "orphans": "eventscope forget drops them; alias= gives a new name the position of an old one",
+    "orphans": "their events are kept until eventscope forget drops them",
 }
 
 
