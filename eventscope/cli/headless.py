@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,7 @@ FAILED: Final = 1
 """An operator halted, or has dead letters."""
 TIMED_OUT: Final = 4
 
+_LOOK_AGAIN: Final = 1.0
 _log = structlog.get_logger("eventscope.cli")
 
 Work = Callable[[Engine], Awaitable[int]]
@@ -31,7 +33,7 @@ Work = Callable[[Engine], Awaitable[int]]
 async def run(app: EventScope, settings: Settings, work: Work | None = None) -> int:
     """Run until ``work`` is done, or a signal comes; prints the summary as the last line.
 
-    What waits for a person is logged at the start, and what has come to it at the end.
+    What comes to wait for a person is logged with what helps.
 
     SIGTERM drains: operators finish the event they are at. A second signal ends at once.
     Returns the exit code.
@@ -45,8 +47,8 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
 
     async def session() -> int:
         async with engine:
-            tell_cures(engine.snapshot(), told)
-            return await first(engine.wait(), *([work(engine)] if work is not None else []))
+            works = [work(engine)] if work is not None else []
+            return await first(engine.wait(), _watch(engine, told), *works)
 
     try:
         code = await first(signals.wait(), session())
@@ -57,7 +59,7 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     if not engine.started:
         return code
     snapshot = engine.snapshot()
-    tell_cures(snapshot, told)
+    _tell_cures(snapshot, told)
     print_summary(snapshot, time.monotonic() - began)
     if failure is not None:
         raise failure
@@ -84,16 +86,24 @@ def until_caught_up(timeout: float | None) -> Work:
     return work
 
 
+async def _watch(engine: Engine, told: set[str]) -> int:
+    while True:
+        _tell_cures(engine.snapshot(), told)
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _tell_cures(snapshot: Snapshot, told: set[str]) -> None:
+    """Log what waits for a person, but for what was ``told`` the last time."""
+    now = tuple(cures(snapshot.operators, snapshot.orphans))
+    for cure in now:
+        if cure not in told:
+            _log.warning(cure)
+    told.clear()
+    told.update(now)
+
+
 def _is_late(operator: OperatorSnapshot) -> bool:
     return bool(operator.depth or operator.retrying or operator.backfill)
-
-
-def tell_cures(snapshot: Snapshot, told: set[str]) -> None:
-    """Log what waits for a person, unless that has been ``told``."""
-    for cure in cures(snapshot.operators, snapshot.orphans):
-        if cure not in told:
-            told.add(cure)
-            _log.warning(cure)
 
 
 def print_summary(snapshot: Snapshot, seconds: float) -> None:

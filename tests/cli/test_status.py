@@ -87,6 +87,18 @@ async def test_with_the_application_it_tells_what_waits_and_who_is_an_orphan(sho
     assert depths == {"bad": 3, "copies": 0, "giving up": 0}
 
 
+async def test_what_comes_to_wait_for_a_person_is_logged_while_it_runs(shop: Shop) -> None:
+    halted = (
+        "halted: bad; mend the cause, then eventscope retry; eventscope skip passes over the event"
+    )
+    async with shop.running() as program:
+        await shop.notes(1)
+        await program.logged(halted)
+        await shop.stop(program)
+    async with shop.running() as program:  # which finds it so
+        await program.logged(halted)
+
+
 async def test_where_all_is_well_it_exits_with_0(shop: Shop) -> None:
     (shop.folder / "mended").touch()
     async with shop.running() as program:
