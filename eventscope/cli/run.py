@@ -20,7 +20,12 @@ from eventscope.cli.log import log_to_stream
     type=click.Choice(["caught-up"]),
     help="End when everything is processed, cascades included (headless).",
 )
-@click.option("--timeout", type=float, metavar="S", help="Seconds that --until may take.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Seconds that --until may take.",
+)
 @shared.log_format_option
 @shared.settings_options
 def command(
