@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 
@@ -121,7 +122,9 @@ async def test_ids_that_fail_are_named(shop: Shop) -> None:
         letters = await shop.until_dead("copies", 3)
         shown = await shop.ask("dead-letters", "show", letters[0])
         assert shown.returncode == 0, shown.stderr
-        assert "eventscope backfill" in shown.stdout
+        assert "\nevent     none: a backfill\n" in shown.stdout
+        as_json = await shop.ask("dead-letters", "show", letters[0], "--json")
+        assert json.loads(as_json.stdout)["event"] is None
 
 
 async def no_backfill(queue: OutsideQueue) -> bool:
