@@ -85,6 +85,7 @@ async def test_who_would_retry_an_operator_that_gave_up_is_told_of_its_letters(
     async with shop.running() as program:
         await shop.notes(1)
         await shop.until_dead("giving up")
+        await shop.until_well("giving up")
         if not runs:
             await shop.stop(program)
         result = await shop.ask("retry", "giving up")

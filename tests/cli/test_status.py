@@ -78,6 +78,8 @@ async def test_with_the_application_it_tells_what_waits_and_who_is_an_orphan(sho
         await shop.notes(1, 2, 3)
         await shop.until_halted()
         await shop.until_dead("giving up", 3)
+        await shop.until_well("giving up")
+        await shop.until_well("copies")
         await shop.stop(program)
     source = shop.folder / "shop.py"
     source.write_text(source.read_text().replace("async def good", "async def better"))
