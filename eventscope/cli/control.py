@@ -32,21 +32,24 @@ def carry_out(file: QueueFile, command: Command) -> int:
         CommandRefused: it is not possible now.
         QueueError: the queue cannot be used, or nobody has answered.
     """
-    print(safe_text(asyncio.run(done(file, command))))
+    done, here = asyncio.run(_done(file, command))
+    print(safe_text(done), flush=True)
+    if here:
+        say("nothing runs now: this holds from the next start on")
     return 0
 
 
-async def done(file: QueueFile, command: Command) -> str:
-    """Have a command done; returns what was done, in one line. Raises as ``carry_out`` does."""
+async def _done(file: QueueFile, command: Command) -> tuple[str, bool]:
+    """Have a command done; returns what was done in one line, and whether without a process."""
     for _ in range(_TRIES):
         if not holder(file.path):
             try:
-                return await _done_here(file, command)
+                return await _done_here(file, command), True
             except QueueError:
                 if not holder(file.path):  # else a process has come between
                     raise
         try:
-            return await ask(file, command)
+            return await ask(file, command), False
         except outside.NoAnswer:
             raise
         except QueueError:
@@ -89,8 +92,7 @@ async def _done_here(file: QueueFile, command: Command) -> str:
         retention_bytes=settings.retention_bytes,
     )
     try:
-        answer = await Controls(queue, {}, None).do(command, person())
+        declared = file.app.operators if file.app is not None else ()
+        return await Controls(queue, {}, declared, None).do(command, person())
     finally:
         await queue.close()
-    say("nothing runs now: this holds from the next start on")
-    return answer

@@ -48,7 +48,7 @@ def list_letters(operator: str | None, as_json: bool, app: str | None, **given: 
 @_json
 @shared.control_options
 def show(id: int, as_json: bool, app: str | None, **given: Any) -> int:
-    """Show all of a dead letter: its event, the error, the traceback."""
+    """Show one whole: its event, error and traceback."""
     from eventscope.cli import letters
 
     [letter] = asyncio.run(_chosen(_file(app, given), (id,)))
@@ -61,7 +61,10 @@ def show(id: int, as_json: bool, app: str | None, **given: Any) -> int:
 @_all
 @shared.control_options
 def retry(ids: tuple[int, ...], operator: str | None, app: str | None, **given: Any) -> int:
-    """Try dead letters again: those of these IDs, or all of an operator."""
+    """Try dead letters again, by their IDs or --all.
+
+    Without a process it happens at the next start.
+    """
     from eventscope.cli import control
     from eventscope.engine.commands import RetryLetters
 
@@ -82,7 +85,10 @@ def retry(ids: tuple[int, ...], operator: str | None, app: str | None, **given: 
 def discard(
     ids: tuple[int, ...], operator: str | None, yes: bool, app: str | None, **given: Any
 ) -> int:
-    """Forget dead letters: those of these IDs, or all of an operator, which asks first."""
+    """Give up dead letters for good, by their IDs or --all.
+
+    --all asks for the operator's name first.
+    """
     from eventscope.cli import control
     from eventscope.cli.dialogue import confirm_by_name
     from eventscope.engine.commands import DiscardLetters
@@ -92,7 +98,8 @@ def discard(
     if operator is not None:
         count = len(asyncio.run(_read(file, operator)))
         if count and not yes:
-            confirm_by_name(f"{operator} will lose {count:,} dead letters", operator)
+            letters = "dead letter" if count == 1 else "dead letters"
+            confirm_by_name(f"{operator} will lose {count:,} {letters}", operator)
         return control.carry_out(file, DiscardLetters(operator))
     for letter in asyncio.run(_chosen(file, ids)):
         control.carry_out(file, DiscardLetters(letter.operator, letter.id))

@@ -27,14 +27,24 @@ SETTLING = 120.0
 @click.command("demo")
 @shared.headless_option
 @shared.read_only_option
-@click.option("--duration", type=float, metavar="S", help="Stop the traffic after S seconds.")
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Stop the traffic after S seconds.",
+)
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep the database here; by default it is deleted at the end.",
 )
 @click.option("--seed", default=1, show_default=True, help="What the traffic depends on.")
-@click.option("--rate", type=float, help="Transactions a second.  [default: 70]")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Transactions a second.  [default: 70]",
+)
 @shared.log_format_option
 def command(
     no_dashboard: bool,

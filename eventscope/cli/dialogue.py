@@ -29,6 +29,26 @@ def confirm_by_name(what: str, name: str) -> None:
     """
     require_person()
     click.echo(safe_text(what), err=True)
-    typed = click.prompt("Type the operator's name to confirm", default="", show_default=False)
+    try:
+        typed = click.prompt("Type the operator's name to confirm", default="", show_default=False)
+    except click.Abort:  # Ctrl-C, which leaves the cursor where it was
+        click.echo(err=True)
+        raise _not_confirmed() from None
     if typed != name:
-        raise click.Abort
+        raise _not_confirmed()
+
+
+def confirm(question: str) -> None:
+    """Have a person, who is there, say yes; raises click.Abort at any other answer."""
+    try:
+        agreed = click.confirm(safe_text(question))
+    except click.Abort:
+        click.echo(err=True)
+        raise _not_confirmed() from None
+    if not agreed:
+        raise _not_confirmed()
+
+
+def _not_confirmed() -> click.Abort:
+    say("not confirmed: nothing was done")
+    return click.Abort()

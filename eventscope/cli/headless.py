@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
+import structlog
 
 from eventscope.app import EventScope
+from eventscope.cli.cures import cures
 from eventscope.cli.signals import OK, Signals, first
 from eventscope.engine import Engine, Snapshot
 from eventscope.engine.snapshot import OperatorSnapshot
@@ -20,12 +23,17 @@ FAILED: Final = 1
 """An operator halted, or has dead letters."""
 TIMED_OUT: Final = 4
 
+_LOOK_AGAIN: Final = 1.0
+_log = structlog.get_logger("eventscope.cli")
+
 Work = Callable[[Engine], Awaitable[int]]
 """What ends a run by itself; returns the exit code, to which halted operators add."""
 
 
 async def run(app: EventScope, settings: Settings, work: Work | None = None) -> int:
     """Run until ``work`` is done, or a signal comes; prints the summary as the last line.
+
+    What comes to wait for a person is logged with what helps.
 
     SIGTERM drains: operators finish the event they are at. A second signal ends at once.
     Returns the exit code.
@@ -35,10 +43,12 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     engine = Engine(app, settings)
     code = OK
     failure: EventScopeError | None = None
+    told: set[str] = set()
 
     async def session() -> int:
         async with engine:
-            return await first(engine.wait(), *([work(engine)] if work is not None else []))
+            works = [work(engine)] if work is not None else []
+            return await first(engine.wait(), _watch(engine, told), *works)
 
     try:
         code = await first(signals.wait(), session())
@@ -49,6 +59,7 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
     if not engine.started:
         return code
     snapshot = engine.snapshot()
+    _tell_cures(snapshot, told)
     print_summary(snapshot, time.monotonic() - began)
     if failure is not None:
         raise failure
@@ -73,6 +84,22 @@ def until_caught_up(timeout: float | None) -> Work:
         return OK
 
     return work
+
+
+async def _watch(engine: Engine, told: set[str]) -> int:
+    while True:
+        _tell_cures(engine.snapshot(), told)
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _tell_cures(snapshot: Snapshot, told: set[str]) -> None:
+    """Log what waits for a person, but for what was ``told`` the last time."""
+    now = tuple(cures(snapshot.operators, snapshot.orphans))
+    for cure in now:
+        if cure not in told:
+            _log.warning(cure)
+    told.clear()
+    told.update(now)
 
 
 def _is_late(operator: OperatorSnapshot) -> bool:

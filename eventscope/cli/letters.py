@@ -42,7 +42,7 @@ def print_list(letters: Iterable[DeadLetter]) -> None:
 
 
 def print_letter(letter: DeadLetter) -> None:
-    """Print all of a letter to stdout; its event as a line of JSON."""
+    """Print all of a letter to stdout; its event, if it has one, as a line of JSON."""
     lines = {
         "operator": letter.operator,
         "target": _target(letter),
@@ -55,7 +55,8 @@ def print_letter(letter: DeadLetter) -> None:
     for name, text in lines.items():
         if text:
             print(f"{name:<10}{safe_text(text)}")
-    print(f"{'event':<10}{safe_text(json_line(letter.event.event()), _LONGEST)}")
+    event = _event(letter)
+    print(f"{'event':<10}{safe_text(event, _LONGEST) if event else 'none: a backfill'}")
     for line in safe_lines(letter.traceback.rstrip()):
         print(line)
 
@@ -69,7 +70,7 @@ def print_lines(letters: Iterable[DeadLetter]) -> None:
 def print_json(letter: DeadLetter) -> None:
     """Print all of a letter to stdout as one JSON object."""
     fields = json.dumps({**_fields(letter), "traceback": letter.traceback})
-    print(f'{fields[:-1]}, "event": {json_line(letter.event.event())}}}')
+    print(f'{fields[:-1]}, "event": {_event(letter) or "null"}}}')
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:
@@ -90,8 +91,12 @@ def _target(letter: DeadLetter) -> str:
     return ", ".join(letter.target) if letter.target is not None else ""
 
 
+def _event(letter: DeadLetter) -> str | None:
+    """The event as a line of JSON; None where a backfill has come upon the target."""
+    return json_line(letter.event.event()) if letter.event.place.end_lsn else None
+
+
 def _event_id(letter: DeadLetter) -> str | None:
-    """The event's id; None where a backfill has come upon the target."""
     place = letter.event.place
     return str(EventId.of(*place)) if place.end_lsn else None
 

@@ -19,7 +19,10 @@ def log_to_stream(log_format: Literal["text", "json"]) -> None:
         _configure(structlog.processors.JSONRenderer(), sys.stdout)
     else:
         _configure(
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0), sys.stderr
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), pad_event_to=0, sort_keys=False
+            ),
+            sys.stderr,
         )
 
 
@@ -38,7 +41,7 @@ def log_to_file(path: Path, *before: Any) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     stream = os.fdopen(descriptor, "a", buffering=1, encoding="utf-8")
-    renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, sort_keys=False)
     _configure(renderer, stream, *before)
 
 

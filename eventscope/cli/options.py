@@ -16,7 +16,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _URL = click.option("--url", help="Where the database is: a libpq URL or connection string.")
 _SLOT = click.option("--slot-name", help="The replication slot to read.")
 _PUBLICATION = click.option("--publication", help="The publication to read.")
-_QUEUE = click.option("--queue-path", type=click.Path(path_type=Path), help="The queue file.")
+_QUEUE = click.option(
+    "--queue-path", type=click.Path(path_type=Path, dir_okay=False), help="The queue file."
+)
 _APP = click.option("--app", metavar="APP", help="The application, which names the queue file.")
 _OTHERS = (
     click.option("--config", type=click.Path(path_type=Path, exists=True), help="A settings file."),

@@ -21,7 +21,12 @@ from eventscope.cli.log import log_to_stream
     type=click.Choice(["caught-up"]),
     help="End when everything is processed, cascades included (headless).",
 )
-@click.option("--timeout", type=float, metavar="S", help="Seconds that --until may take.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Seconds that --until may take.",
+)
 @shared.log_format_option
 @shared.settings_options
 def command(
@@ -41,6 +46,8 @@ def command(
     Exit codes: 0 fine, 1 an operator halted or dead letters exist, 2 usage or settings, 3 the
     database or the queue cannot be used, 4 timeout, 130 interrupted.
     """
+    if timeout is not None and until is None:
+        raise click.UsageError("--timeout needs --until caught-up")
     settings = shared.settings(**given)
     scope = application.load(app)
     if until is None and dashboard.wanted(no_dashboard):

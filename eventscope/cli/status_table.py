@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
+from eventscope.cli.cures import cures
 from eventscope.cli.table import Cell, print_table
 from eventscope.engine.status import BackfillStatus, OperatorStatus, Status
 from eventscope.inspection.text import safe_text
@@ -23,17 +24,19 @@ _STYLES: Final[Mapping[Tone, str]] = {
     "busy": "blue",
 }
 _STOPPED: Final = Look("–", "quiet")
+_LONGEST: Final = 10_000
+"""Characters of a cure, which names all whom it helps."""
 _HEADS: Final = ("OPERATOR", "STATE", "QUEUED", "DEAD", "RETRYING", "POSITION", "")
 
 
 def print_status(status: Status) -> None:
-    """Print a status to stdout: the stream in a line, the operators in a table, the orphans."""
+    """Print a status to stdout: the stream in a line, the operators in a table, the cures."""
     print(safe_text(" · ".join(_head(status))))
     if status.operators:
         rows = [_row(operator, status.taken_at) for operator in status.operators]
         print_table(_HEADS, rows, right="QUEUED DEAD RETRYING")
-    if status.orphans:
-        print(safe_text(f"orphans: {', '.join(status.orphans)}; eventscope forget drops them"))
+    for cure in cures(status.operators, status.orphans):
+        print(safe_text(cure, _LONGEST))
 
 
 def _head(status: Status) -> Iterator[str]:

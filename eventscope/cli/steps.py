@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import click
 
 from eventscope.app import EventScope
+from eventscope.cli import dialogue
 from eventscope.cli.dialogue import require_person, say
 from eventscope.inspection.text import safe_text
 from eventscope.replication import installation
@@ -34,7 +35,7 @@ def confirm(question: str, steps: Iterable[Step]) -> None:
     for step in steps:
         if step.sql:
             click.echo(safe_text(step.sql, _LONGEST))
-    click.confirm(safe_text(question), abort=True)
+    dialogue.confirm(question)
 
 
 def carry_out(app: EventScope, settings: Settings, steps: Iterable[Step]) -> None:

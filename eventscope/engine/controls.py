@@ -6,12 +6,13 @@ that runs the operators.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
+from eventscope.declaration import Operator
 from eventscope.engine import moments
 from eventscope.engine.commands import (
     CancelBackfill,
@@ -44,6 +45,7 @@ class Controls:
     Args:
         queue: where the records are.
         runners: of the operators that run here, by name.
+        declared: the application's operators, as far as it is known.
         forget: drops all that is kept of an operator; None where the database cannot be reached.
         breakpoints: where operators run.
     """
@@ -52,11 +54,13 @@ class Controls:
         self,
         queue: Queue,
         runners: Mapping[str, Runner],
+        declared: Iterable[Operator],
         forget: Callable[[str], Awaitable[None]] | None,
         breakpoints: Breakpoints | None = None,
     ) -> None:
         self._queue = queue
         self._runners = runners
+        self._declared = {operator.name: operator for operator in declared}
         self._forget_operator = forget
         self._debugging = Debugging(breakpoints, runners)
 
@@ -114,13 +118,13 @@ class Controls:
         runner = self._runners.get(record.name)
         if runner is not None:
             if runner.state not in ("backing-off", "halted", "waiting"):
-                raise CommandRefused(f"nothing to retry: {record.name} is {runner.state}")
+                raise await self._nothing_to_retry(record, f"is {runner.state}")
             runner.retry()
         else:
             letters = await self._queue.letters(record.name)
             retrying = [letter for letter in letters if letter.next_retry is not None]
             if record.failed_seq is None and not retrying:
-                raise CommandRefused(f"nothing to retry: {record.name} has not failed")
+                raise await self._nothing_to_retry(record, "has not failed")
             if record.failed_seq is not None:
                 await self._change(record, halted=False, attempts=0, next_retry=None)
             await self._try_again(record, retrying)
@@ -145,9 +149,10 @@ class Controls:
         )
 
     async def _backfill(self, record: OperatorRecord, rate: float | None, by: str) -> str:
-        runner = self._runners.get(record.name)
-        if runner is not None and runner.operator.kind != "query":
+        declared = self._declared.get(record.name)
+        if declared is not None and declared.kind != "query":
             raise CommandRefused(f"{record.name} is a handler: only a query's target can be filled")
+        runner = self._runners.get(record.name)
         under_way = await self._backfill_of(record)
         backfill = (
             replace(under_way, rate=rate) if under_way else Backfill(record.name, by, rate=rate)
@@ -168,9 +173,16 @@ class Controls:
             await self._queue.drop_backfill(record.name)
         return f"{record.name} ends its backfill"
 
+    async def _nothing_to_retry(self, record: OperatorRecord, why: str) -> CommandRefused:
+        letters = await self._queue.letters(record.name)
+        cure = f", and has {_counted(letters)}: see eventscope dead-letters" if letters else ""
+        return CommandRefused(f"nothing to retry: {record.name} {why}{cure}")
+
     async def _retry_letters(self, record: OperatorRecord, id: int | None) -> str:
         letters = await self._letters(record, id)
         await self._try_again(record, letters)
+        if not letters:
+            return f"{record.name} has no dead letters"
         return f"{record.name} tries {_counted(letters)} again"
 
     async def _discard_letters(self, record: OperatorRecord, id: int | None) -> str:
@@ -178,10 +190,10 @@ class Controls:
         for letter in letters:
             await self._queue.drop_letter(letter.id)
         await self._reload_letters(record)
-        return f"{record.name} has {_counted(letters)} less"
+        return f"{record.name} {f'loses {_counted(letters)}' if letters else 'has no dead letters'}"
 
     async def _forget(self, record: OperatorRecord) -> str:
-        if record.name in self._runners:
+        if record.name in self._declared:
             raise CommandRefused(f"{record.name} is declared by the application: it is no orphan")
         if self._forget_operator is None:
             raise CommandRefused(

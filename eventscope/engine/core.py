@@ -128,7 +128,11 @@ class Engine:
             self._server = server_label(settings)
             await workforce.start()
             self._controls = Controls(
-                self._queue, workforce.runners, workforce.forget, workforce.breakpoints
+                self._queue,
+                workforce.runners,
+                self.app.operators,
+                workforce.forget,
+                workforce.breakpoints,
             )
             await self._broker.open()
             self._progress = EngineProgress(self.app, self._queue, self._reader, workforce.runners)

@@ -11,6 +11,7 @@ from eventscope.operators.backoff import Backoff
 from eventscope.operators.failures import ErrorLogger, RetryStatus
 from eventscope.operators.redaction import Redaction
 from eventscope.queue.event import QueuedEvent
+from eventscope.queue.records import Target
 
 _log = structlog.get_logger("eventscope.operators")
 
@@ -51,16 +52,35 @@ class Reports:
             self._redacted("".join(traceback.format_exception(error))),
         )
 
-    def retry(self, event: QueuedEvent, failure: Failure, attempts: int, wait: float) -> None:
+    def retry(
+        self,
+        event: QueuedEvent,
+        failure: Failure,
+        attempts: int,
+        wait: float,
+        target: Target | None = None,
+    ) -> None:
         """An attempt failed, and there will be another after ``wait`` seconds."""
-        self._tell("on_retry", event, failure, attempts, wait)
+        self._tell("on_retry", event, failure, attempts, wait, target)
 
-    def failed(self, event: QueuedEvent, failure: Failure, attempts: int) -> None:
+    def failed(
+        self,
+        event: QueuedEvent,
+        failure: Failure,
+        attempts: int,
+        target: Target | None = None,
+    ) -> None:
         """The last attempt failed."""
-        self._tell("on_failed", event, failure, attempts, self._backoff.wait(attempts))
+        self._tell("on_failed", event, failure, attempts, self._backoff.wait(attempts), target)
 
     def _tell(
-        self, method: str, event: QueuedEvent, failure: Failure, attempts: int, wait: float
+        self,
+        method: str,
+        event: QueuedEvent,
+        failure: Failure,
+        attempts: int,
+        wait: float,
+        target: Target | None,
     ) -> None:
         status = RetryStatus(
             max_retries=self._backoff.retries,
@@ -68,6 +88,7 @@ class Reports:
             max_restart_time=round(self._backoff.longest * 1000),
             backoff_multiplicator=self._backoff.factor,
             curr_time_to_wait=round(wait * 1000),
+            target=target,
         )
         try:
             getattr(self._error_logger, method)(

@@ -10,6 +10,7 @@ import structlog
 
 from eventscope.event import Event
 from eventscope.operators.redaction import Redaction
+from eventscope.queue.records import Target
 from eventscope.settings import SettingsError
 
 _log = structlog.get_logger("eventscope.operators")
@@ -27,6 +28,8 @@ class RetryStatus:
     backoff_multiplicator: float
     curr_time_to_wait: int
     """The wait before the next attempt, or that there would have been before one more."""
+    target: Target | None = None
+    """The id of the query's table that is failed at, in text; None where an event is."""
 
 
 class ErrorLogger(Protocol):
@@ -60,7 +63,7 @@ class LogErrors:
         _log.warning(
             "operator failed, will retry",
             operator=operator,
-            event_id=event.id,
+            **_about(event, status),
             error=self._redacted(f"{type(error).__name__}: {error}"),
             attempt=status.curr_retries + 1,
             retry_in_ms=status.curr_time_to_wait,
@@ -73,10 +76,16 @@ class LogErrors:
         _log.error(
             "operator is out of retries",
             operator=operator,
-            event_id=event.id,
+            **_about(event, status),
             error=self._redacted(f"{type(error).__name__}: {error}"),
             attempts=status.curr_retries + 1,
         )
+
+
+def _about(event: Event, status: RetryStatus) -> dict[str, str]:
+    """What is failed at: an id, an event, or both; a backfill comes upon ids without an event."""
+    about = {"target": ", ".join(status.target)} if status.target is not None else {}
+    return {**about, "event_id": event.id} if event.id.end_lsn else about
 
 
 def error_logger(adapter: str, redacted: Redaction) -> ErrorLogger:

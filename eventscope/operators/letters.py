@@ -88,14 +88,14 @@ class Letters:
             await self.give_up(target, event, failure, attempts)
             return
         wait = self._backoff.wait(attempts)
-        self._reports.retry(event, failure, attempts, wait)
+        self._reports.retry(event, failure, attempts, wait, target)
         await self._put(target, event, failure, attempts, time.time() + wait)
 
     async def give_up(
         self, target: Target | None, event: QueuedEvent, failure: Failure, attempts: int
     ) -> None:
         """Leave an event or an id to a person."""
-        self._reports.failed(event, failure, attempts)
+        self._reports.failed(event, failure, attempts, target)
         await self._put(target, event, failure, attempts, None)
 
     async def healed(self, targets: Iterable[Target]) -> None:

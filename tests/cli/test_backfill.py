@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 
@@ -121,7 +122,9 @@ async def test_ids_that_fail_are_named(shop: Shop) -> None:
         letters = await shop.until_dead("copies", 3)
         shown = await shop.ask("dead-letters", "show", letters[0])
         assert shown.returncode == 0, shown.stderr
-        assert "eventscope backfill" in shown.stdout
+        assert "\nevent     none: a backfill\n" in shown.stdout
+        as_json = await shop.ask("dead-letters", "show", letters[0], "--json")
+        assert json.loads(as_json.stdout)["event"] is None
 
 
 async def no_backfill(queue: OutsideQueue) -> bool:
@@ -134,6 +137,8 @@ async def test_a_handler_has_no_table_to_fill(shop: Shop) -> None:
         result = await shop.ask("backfill", "good")
         assert (result.returncode, result.stderr) == (2, f"eventscope: {refusal}\n")
         await shop.stop(program)
+    named = await shop.ask("backfill", "good", "--app", "shop.py")
+    assert (named.returncode, named.stderr) == (2, f"eventscope: {refusal}\n")
     assert (await shop.ask("backfill", "good")).returncode == 0  # nobody can tell
     async with shop.running() as program:
         await program.logged("a handler has no target to fill")
@@ -149,11 +154,18 @@ async def test_a_skip_and_a_discard_are_confirmed_by_the_operator_s_name(shop: S
             person = terminal(shop, "skip", "bad")
             await asyncio.to_thread(person.expect, "bad will never see event 0/.*no")
             person.sendline(name)
+            if code:
+                await asyncio.to_thread(person.expect, "not confirmed: nothing was done")
             assert await asyncio.to_thread(ended, person) == code
         await shop.until_well()
         for name, code in (("", 130), ("giving up", 0)):
             person = terminal(shop, "dead-letters", "discard", "--all", "giving up")
-            await asyncio.to_thread(person.expect, "giving up will lose 1 dead letter")
-            person.sendline(name)
+            await asyncio.to_thread(person.expect, "giving up will lose 1 dead letter\r")
+            if code:
+                person.sendintr()
+                unchanged = "\\^C\r\neventscope: not confirmed: nothing was done\r\n"
+                await asyncio.to_thread(person.expect, unchanged)
+            else:
+                person.sendline(name)
             assert await asyncio.to_thread(ended, person) == code
         await shop.until_letters("giving up", 0)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import getpass
 import socket
+import subprocess
+import sys
+from subprocess import PIPE, STDOUT
 
 import pytest
 
@@ -70,6 +73,16 @@ async def test_what_a_process_was_asked_that_ends_is_done_without_it(shop: Shop)
     finally:
         lock.release()
     assert_done(await asked, "good is paused", running=False)
+
+
+async def test_what_was_done_is_said_before_from_when_on_it_holds(shop: Shop) -> None:
+    async with shop.running() as program:
+        await shop.stop(program)
+    command = [sys.executable, "-m", "eventscope", "pause", "good"]
+    paused = await asyncio.to_thread(
+        subprocess.run, command, cwd=shop.folder, stdout=PIPE, stderr=STDOUT, text=True
+    )
+    assert paused.stdout == f"good is paused\neventscope: {STOPPED}\n"
 
 
 async def test_a_retry_lets_a_halted_operator_go_on(shop: Shop) -> None:
@@ -156,6 +169,7 @@ async def test_an_orphan_is_forgotten_by_the_process_alone(shop: Shop) -> None:
         declared = "good is declared by the application: it is no orphan"
         assert_refused(await shop.ask("forget", "good"), declared)
         await shop.stop(program)
+    assert_refused(await shop.ask("forget", "good", "--app", "shop.py"), declared)
     source = shop.folder / "shop.py"
     source.write_text(source.read_text().replace("async def good", "async def better"))
     offline = "good is noted in the database, too: ask again while eventscope runs"

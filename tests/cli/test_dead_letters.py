@@ -34,6 +34,9 @@ async def test_none_is_said_to_be_none(shop: Shop) -> None:
     async with shop.running() as program:
         await shop.stop(program)
     assert (await shop.ask("dead-letters", "list")).stdout == "no dead letters\n"
+    for way in ("retry", "discard"):
+        result = await shop.ask("dead-letters", way, "--all", "good")
+        assert (result.returncode, result.stdout) == (0, "good has no dead letters\n")
     result = await shop.ask("dead-letters", "retry", 99)
     assert result.returncode == 2
     assert result.stderr.startswith("eventscope: there is no dead letter 99")
@@ -75,6 +78,21 @@ async def test_a_retry_of_one_or_of_all_ends_letters_that_succeed(shop: Shop) ->
         await shop.until_letters("giving up", 0)
 
 
+@pytest.mark.parametrize("runs", [True, False])
+async def test_who_would_retry_an_operator_that_gave_up_is_told_of_its_letters(
+    shop: Shop, runs: bool
+) -> None:
+    async with shop.running() as program:
+        await shop.notes(1)
+        await shop.until_dead("giving up")
+        await shop.until_well("giving up")
+        if not runs:
+            await shop.stop(program)
+        result = await shop.ask("retry", "giving up")
+    assert result.returncode == 2
+    assert result.stderr.endswith("and has 1 dead letter: see eventscope dead-letters\n")
+
+
 async def test_without_a_process_a_retry_is_made_at_the_next_start(shop: Shop) -> None:
     async with shop.running() as program:
         await shop.notes(1)
@@ -93,14 +111,14 @@ async def test_discarding_one_is_done_and_discarding_all_asks_first(shop: Shop) 
         await shop.notes(1, 2, 3)
         first, *_ = await shop.until_dead("giving up", 3)
         result = await shop.ask("dead-letters", "discard", first)
-        assert (result.returncode, result.stdout) == (0, "giving up has 1 dead letter less\n")
+        assert (result.returncode, result.stdout) == (0, "giving up loses 1 dead letter\n")
         unconfirmed = await shop.ask("dead-letters", "discard", "--all", "giving up")
         assert unconfirmed.returncode == 2
         assert "give --yes" in unconfirmed.stderr
         await shop.until_letters("giving up", 2)
         await shop.stop(program)
     result = await shop.ask("dead-letters", "discard", "--all", "giving up", "--yes")
-    assert (result.returncode, result.stdout) == (0, "giving up has 2 dead letters less\n")
+    assert (result.returncode, result.stdout) == (0, "giving up loses 2 dead letters\n")
     await shop.until_letters("giving up", 0)
 
 

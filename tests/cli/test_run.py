@@ -64,6 +64,20 @@ def test_an_operator_that_halts_is_exit_code_1(
     *lines, summary = [json.loads(line) for line in result.stdout.splitlines()]
     assert summary["state"] == {"broken": "halted"}
     assert any(line["event"] == "operator is out of retries" for line in lines)
+    cure = "halted: broken; mend the cause, then eventscope retry; eventscope skip passes over the"
+    assert any(line["event"].startswith(cure) for line in lines)
+
+    again = invoke(*run)
+    assert again.returncode == 1
+    told = [line for line in again.stderr.splitlines() if cure in line]
+    assert len(told) == 1, "a run that only finds it halted says so, once"
+
+
+def test_a_timeout_of_nothing_is_refused(invoke: Invoke, write_app: WriteApp) -> None:
+    write_app()
+    result = invoke("run", "blog", "--headless", "--timeout", "3")
+    assert result.returncode == 2
+    assert "--timeout needs --until caught-up" in result.stderr
 
 
 def test_an_id_that_is_given_up_is_exit_code_1(

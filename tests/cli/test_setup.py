@@ -354,6 +354,7 @@ def test_a_person_confirms_a_teardown(
     assert f"pg_drop_replication_slot('{slot}')".encode() in terminal.raw
     terminal.program.sendline(answer)
     assert terminal.until_it_ends() == (0 if answer == "y" else 130)
+    assert (b"not confirmed: nothing was done" in terminal.raw) == (answer == "n")
     assert slots(database) == ([] if answer == "y" else [slot])
 
 

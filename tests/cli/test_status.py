@@ -46,7 +46,11 @@ async def test_of_a_running_process_it_tells_all_that_is_known(shop: Shop) -> No
         assert "␛[31mno" in table.stdout
         assert "\x1b" not in table.stdout
         assert f"process {program.pid}" in table.stdout
-        assert any("× halted" in line and "bad" in line for line in table.stdout.splitlines())
+        *rows, halted, dead, paused = table.stdout.splitlines()
+        assert any("× halted" in row and "bad" in row for row in rows)
+        assert halted.startswith("halted: bad; mend the cause, then eventscope retry; ")
+        assert dead == "dead letters: giving up; eventscope dead-letters list says why"
+        assert paused == "paused: good; eventscope resume lets it go on"
 
 
 async def test_without_a_process_it_tells_what_the_queue_holds(shop: Shop) -> None:
@@ -74,6 +78,8 @@ async def test_with_the_application_it_tells_what_waits_and_who_is_an_orphan(sho
         await shop.notes(1, 2, 3)
         await shop.until_halted()
         await shop.until_dead("giving up", 3)
+        await shop.until_well("giving up")
+        await shop.until_well("copies")
         await shop.stop(program)
     source = shop.folder / "shop.py"
     source.write_text(source.read_text().replace("async def good", "async def better"))
@@ -83,11 +89,25 @@ async def test_with_the_application_it_tells_what_waits_and_who_is_an_orphan(sho
     assert depths == {"bad": 3, "copies": 0, "giving up": 0}
 
 
+async def test_what_comes_to_wait_for_a_person_is_logged_while_it_runs(shop: Shop) -> None:
+    halted = (
+        "halted: bad; mend the cause, then eventscope retry; eventscope skip passes over the event"
+    )
+    async with shop.running() as program:
+        await shop.notes(1)
+        await program.logged(halted)
+        await shop.stop(program)
+    async with shop.running() as program:  # which finds it so
+        await program.logged(halted)
+
+
 async def test_where_all_is_well_it_exits_with_0(shop: Shop) -> None:
     (shop.folder / "mended").touch()
     async with shop.running() as program:
         await shop.notes(1)
         await shop.until_well()
-        assert (await shop.ask("status")).returncode == 0
+        result = await shop.ask("status")
+        assert result.returncode == 0
+        assert len(result.stdout.splitlines()) == 6, "a line, and a table; nothing to be cured"
         await shop.stop(program)
     assert (await shop.ask("status")).returncode == 0

@@ -26,6 +26,24 @@ def test_an_app_file_that_is_not_there(invoke: Invoke) -> None:
     assert_one_line(invoke("run", "nowhere.py"), 2, "nowhere.py", "no such file")
 
 
+def test_a_queue_file_that_is_a_folder(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("status", "--queue-path", tmp_path)
+    assert result.returncode == 2
+    assert f"File '{tmp_path}' is a directory" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "blog", "--timeout", "-1"), ("demo", "--rate", "0"), ("demo", "--duration", "-1")],
+)
+def test_a_number_that_cannot_be(invoke: Invoke, arguments: tuple[str, ...]) -> None:
+    result = invoke(*arguments)
+    assert result.returncode == 2
+    assert f"Invalid value for '{arguments[-2]}': {float(arguments[-1])} is not in the range" in (
+        result.stderr
+    )
+
+
 def test_an_app_module_that_is_not_there(invoke: Invoke) -> None:
     assert_one_line(invoke("run", "nowhere:app"), 2, "no module nowhere")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import structlog
 
 from eventscope import EventScope, Sql
 from eventscope.engine import Engine
@@ -157,7 +158,11 @@ async def test_an_id_that_fails_is_a_letter_and_the_others_are_filled(
     await connection.execute(f"ALTER TABLE {COUNTS} ADD CONSTRAINT no_seven CHECK (id <> 7);")
     settings = make_settings(operator_queue_max_retries=1)
     async with Engine(counting_comments(backfill=True), settings) as engine:
-        await engine.settle(60)
+        with structlog.testing.capture_logs() as logged:
+            await engine.settle(60)
+        given_up, *_ = [line for line in logged if line["event"] == "operator is out of retries"]
+        assert given_up["target"] == "7"
+        assert "event_id" not in given_up, "there is none"
         assert operator(engine, COUNTS).dead == 1
         [letter] = await engine._queue.letters(COUNTS)
         assert letter.target == ("7",)

@@ -115,7 +115,7 @@ async def test_a_discarded_letter_is_gone_for_good(
         await engine.settle(60)
         first, *_ = await letters(engine)
         assert await engine.command(DiscardLetters("picky", first.id)) == (
-            "picky has 1 dead letter less"
+            "picky loses 1 dead letter"
         )
         assert operator(engine, "picky").dead == 2
         await engine.command(RetryLetters("picky"))
@@ -123,7 +123,7 @@ async def test_a_discarded_letter_is_gone_for_good(
         assert picky.ids == [1, 2, 3, 2, 3]
         await engine.command(DiscardLetters("picky"))
         assert operator(engine, "picky").dead == 0
-        assert await engine.command(DiscardLetters("picky")) == "picky has 0 dead letters less"
+        assert await engine.command(DiscardLetters("picky")) == "picky has no dead letters"
     async with Engine(app, settings) as engine:
         assert operator(engine, "picky").dead == 0
 
