@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -90,6 +91,7 @@ class Engine:
         self._ended = asyncio.Event()
         self._failure: Exception | None = None
         self._started_at = time.time()
+        self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Start everything.
@@ -103,42 +105,19 @@ class Engine:
             raise SettingsError(
                 f"application {self.app.name!r} follows no table: declare one with app.entity()"
             )
-        settings = self.settings
-        self._broker = Broker(self.app, pubsub(settings.pubsub))
-        self._queue = await open_queue(settings, self.app.name)
-        self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
-        self._workforce = workforce = Workforce(self.app, settings, self._queue)
-        if settings.holds_back:
-            self._applied = Applied(self._queue, lambda: workforce.done)
-        self._reader = Reader(
-            self.app,
-            settings,
-            self._queue,
-            self._on_append,
-            on_hold=workforce.claim,
-            attended=self._attended,
-            applied=self._applied,
-        )
         try:
-            await self._reader.prepare()
-            self._server = server_label(settings)
-            await workforce.start()
-            self._controls = Controls(
-                self._queue, workforce.runners, workforce.forget, workforce.breakpoints
-            )
-            await self._broker.open()
-            self._progress = EngineProgress(self.app, self._queue, self._reader, workforce.runners)
-            await self._progress.open()
+            progress = await self._open(self.settings)
         except BaseException:
             await self._close()
             raise
+        workforce = self._workforce
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
             self._supervise("broadcast", self._broadcast.run),
             self._supervise("listeners", self._broker.run),
-            self._supervise("progress", self._progress.run),
-            self._supervise("process status", self._progress.statuses.run),
+            self._supervise("progress", progress.run),
+            self._supervise("process status", progress.statuses.run),
             self._supervise("loop", watch_loop),
             self._supervise("mailbox", Mailbox(self._queue, self.command, self._report).run),
         ]
@@ -199,9 +178,8 @@ class Engine:
         """
         async with asyncio.timeout(timeout):
             while True:
-                applied = (
-                    self._workforce.applied
-                )  # before the position, which lies behind its effects
+                # before the position, which lies behind the effects of what was done till then
+                rested, applied = self._workforce.settled, self._workforce.applied
                 try:
                     before = await self._reader.server_position()
                 except Unreachable:
@@ -209,7 +187,7 @@ class Engine:
                     continue
                 while not (self._reader.seen >= before and self._workforce.settled):
                     await self._alive()
-                if self._workforce.applied == applied:
+                if rested and self._workforce.applied == applied:
                     await self._statuses_reach(self._queue.last_seq)
                     return
 
@@ -250,6 +228,41 @@ class Engine:
             Known(self.app, self.settings, self._queue, self._workforce.runners)
         )
 
+    async def _open(self, settings: Settings) -> EngineProgress:
+        """Open everything, each thing to be closed before those that it rests on."""
+        opened = self._opened.push_async_callback
+        self._broker = Broker(self.app, pubsub(settings.pubsub))
+        self._queue = await open_queue(settings, self.app.name)
+        opened(self._queue.close)
+        self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
+        self._workforce = workforce = Workforce(self.app, settings, self._queue)
+        if settings.holds_back:
+            self._applied = Applied(self._queue, lambda: workforce.done)
+        self._reader = Reader(
+            self.app,
+            settings,
+            self._queue,
+            self._on_append,
+            on_hold=workforce.claim,
+            attended=self._attended,
+            applied=self._applied,
+        )
+        opened(self._reader.close)
+        await self._reader.prepare()
+        self._server = server_label(settings)
+        opened(workforce.close)
+        await workforce.start()
+        self._controls = Controls(
+            self._queue, workforce.runners, workforce.forget, workforce.breakpoints
+        )
+        opened(self._broker.close)
+        await self._broker.open()
+        self._progress = progress = EngineProgress(
+            self.app, self._queue, self._reader, workforce.runners
+        )
+        await progress.open()
+        return progress
+
     async def _report(self) -> str:
         status = await of_running(self.snapshot(), self._queue, os.getpid())
         return msgspec.json.encode(status).decode()
@@ -261,10 +274,10 @@ class Engine:
             try:
                 await work()
             except Exception as error:
-                _log.error(str(error), part=name)
                 self._failure = self._failure or error
                 self._ended.set()
                 self._end_waits()
+                _log.error(str(error), part=name)
 
         return asyncio.create_task(supervised(), name=name)
 
@@ -340,10 +353,7 @@ class Engine:
 
     async def _close(self) -> None:
         self._end_waits()
-        await self._workforce.close()
-        await self._broker.close()
-        await self._reader.close()
-        await self._queue.close()
+        await self._opened.aclose()
 
 
 def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
