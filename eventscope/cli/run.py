@@ -20,7 +20,12 @@ from eventscope.cli.log import log_to_stream
     type=click.Choice(["caught-up"]),
     help="End when everything is processed, cascades included (headless).",
 )
-@click.option("--timeout", type=float, metavar="S", help="Seconds that --until may take.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Seconds that --until may take.",
+)
 @shared.log_format_option
 @shared.settings_options
 def command(
@@ -39,10 +44,13 @@ def command(
     Exit codes: 0 fine, 1 an operator halted or dead letters exist, 2 usage or settings, 3 the
     database or the queue cannot be used, 4 timeout, 130 interrupted.
     """
+    if timeout is not None and until is None:
+        raise click.UsageError("--timeout needs --until")
     settings = shared.settings(**given)
     scope = application.load(app)
     if until is None and dashboard.wanted(no_dashboard):
         return dashboard.run(scope, settings)
     log_to_stream(log_format)
     work = headless.until_caught_up(timeout) if until is not None else None
-    return asyncio.run(headless.run(scope, settings, work))
+    is_told = log_format == "text"  # which goes where errors go
+    return asyncio.run(headless.run(scope, settings, work, is_told=is_told))
