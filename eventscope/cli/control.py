@@ -87,6 +87,7 @@ async def _done_here(file: QueueFile, command: Command) -> str:
         file.path,
         retention_events=settings.retention_events,
         retention_bytes=settings.retention_bytes,
+        briefly=True,
     )
     try:
         answer = await Controls(queue, {}, None).do(command, person())

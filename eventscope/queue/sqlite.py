@@ -43,12 +43,15 @@ class SqliteQueue(LogView, Desk):
         path: the file; made with mode 0600 in a folder with mode 0700.
         retention_events: events kept after every operator has passed them.
         retention_bytes: size of the file beyond which fewer are kept.
+        briefly: whether it will be closed soon, so that others wait for that.
     """
 
-    def __init__(self, path: Path, *, retention_events: int, retention_bytes: int) -> None:
+    def __init__(
+        self, path: Path, *, retention_events: int, retention_bytes: int, briefly: bool = False
+    ) -> None:
         self._path = path
         self._retained = retention_events, retention_bytes
-        self._lock = FileLock(path)
+        self._lock = FileLock(path, briefly=briefly)
         self._origin: Origin | None = None
         self._checkpoint: Checkpoint | None = None
         self._last: Transaction | None = None
@@ -57,14 +60,21 @@ class SqliteQueue(LogView, Desk):
         self._opened = AsyncExitStack()
 
     @classmethod
-    async def open(cls, path: Path, *, retention_events: int, retention_bytes: int) -> Self:
-        """Open a queue file, or make one.
+    async def open(
+        cls, path: Path, *, retention_events: int, retention_bytes: int, briefly: bool = False
+    ) -> Self:
+        """Open a queue file, or make one; waits for a process that has it open briefly.
 
         Raises:
             QueueError: the file is in use, damaged, not ours, or of a newer version.
         """
-        queue = cls(path, retention_events=retention_events, retention_bytes=retention_bytes)
-        queue._lock.acquire()
+        queue = cls(
+            path,
+            retention_events=retention_events,
+            retention_bytes=retention_bytes,
+            briefly=briefly,
+        )
+        await queue._lock.acquire_in_time()
         try:
             await queue._open()
         except BaseException as error:
