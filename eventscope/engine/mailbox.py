@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -18,6 +19,8 @@ _log = structlog.get_logger("eventscope.engine")
 
 _INTERVAL: Final = 0.1
 """Seconds between two looks."""
+_STALE: Final = 60.0
+"""Seconds after which nobody waits for a request any more, who has not taken it back as he died."""
 
 Do = Callable[[Command, str], Awaitable[str]]
 """Does a command for somebody; returns what was done."""
@@ -58,6 +61,8 @@ class Mailbox:
         refused = True
         try:
             asked = _decode(request.command)
+            if time.time() - request.asked_at > _STALE:
+                raise CommandRefused("it was asked too long ago: look, and ask again")
             if isinstance(asked, Report):
                 answer = await self._tell()
             else:
