@@ -13,7 +13,7 @@ import structlog
 from eventscope.engine.commands import Command, CommandRefused, Report
 from eventscope.errors import EventScopeError
 from eventscope.queue.base import Queue
-from eventscope.queue.records import Request
+from eventscope.queue.records import Request, limited
 
 _log = structlog.get_logger("eventscope.engine")
 
@@ -77,4 +77,4 @@ class Mailbox:
         except Exception as error:  # whoever asks must not end what runs here
             answer = f"{type(error).__name__}: {error}"
             _log.error("a request failed", command=request.command, error=answer)
-        await self._queue.answer(request.id, answer, refused)
+        await self._queue.answer(request.id, limited(answer) if refused else answer, refused)

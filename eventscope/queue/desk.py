@@ -32,6 +32,7 @@ from eventscope.queue.records import (
     ProcessStatus,
     Target,
     limited,
+    storable,
 )
 from eventscope.replication.relations import Relation
 
@@ -145,7 +146,7 @@ class Desk(DeskView):
     async def answer(self, id: int, text: str, refused: bool = False) -> None:
         """Answer a request; whoever asked may have gone meanwhile."""
         await self._keep(
-            "UPDATE request SET answer = ?, refused = ? WHERE id = ?", (limited(text), refused, id)
+            "UPDATE request SET answer = ?, refused = ? WHERE id = ?", (storable(text), refused, id)
         )
 
     async def save_backfill(self, backfill: Backfill) -> None:
