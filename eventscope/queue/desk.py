@@ -83,7 +83,9 @@ class Desk(DeskView):
         """Give all that an operator has to another name."""
 
         def rename(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE operator SET name = ? WHERE name = ?", (new, old))
+            renaming = "UPDATE operator SET name = ? WHERE name = ?"
+            if not connection.execute(renaming, (new, old)).rowcount:
+                return
             for table in ("dead_letter", "backfill", "mapping"):
                 connection.execute(
                     f"UPDATE {table} SET operator = ? WHERE operator = ?",  # noqa: S608 - ours
