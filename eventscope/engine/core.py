@@ -189,6 +189,8 @@ class Engine:
                     await self._alive()
                 if rested and self._workforce.applied == applied:
                     await self._statuses_reach(self._queue.last_seq)
+                    if self._ended.is_set():
+                        await self._alive()
                     return
 
     def snapshot(self) -> Snapshot:
