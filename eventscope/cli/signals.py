@@ -23,8 +23,11 @@ class Signals:
         self._came = asyncio.Event()
         self._code: int | None = None
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        self._before = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+        }
+        self._before[signal.SIGINT] = signal.default_int_handler  # and not that of the loop
 
     async def wait(self) -> int:
         """Wait for a signal; returns the exit code that it asks for."""
@@ -32,6 +35,10 @@ class Signals:
         return self._code or OK
 
     def _on_signal(self, number: int, _: object) -> None:
+        if self._loop.is_closed():  # the work is done: what comes now is for whoever goes on
+            signal.signal(number, self._before[signal.Signals(number)])
+            signal.raise_signal(number)
+            return
         if self._code is not None:
             os._exit(INTERRUPTED)
         self._code = INTERRUPTED if number == signal.SIGINT else OK

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -84,3 +86,24 @@ async def test_nobody_who_reads_its_log_is_an_end_of_it(shop: Shop) -> None:
         first, code = await process.communicate()
     assert b"made" in first
     assert code.split()[-1:] == [b"1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_after_the_work_is_for_whoever_goes_on(number: signal.Signals) -> None:
+    script = (
+        "import asyncio, signal, sys\n"
+        "from eventscope.cli.signals import Signals, first\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "async def work():\n"
+        "    signals = Signals()\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
+        "    return await first(signals.wait())\n"
+        "asyncio.run(work())\n"
+        "try:\n"
+        f"    signal.raise_signal({int(number)})\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(7)\n"
+    )
+    environment = {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, timeout=PATIENCE)
+    assert done.returncode == 7
