@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from eventscope.cli import status
+from eventscope.cli.queue_file import QueueFile
 from eventscope.engine.commands import Command, CommandRefused, Pause, Report
 from eventscope.engine.mailbox import Mailbox, encode
 from eventscope.queue import outside
+from eventscope.queue.base import QueueError
 from eventscope.queue.sqlite import SqliteQueue
+from eventscope.settings import Settings
 from tests.waiting import PATIENCE, until
 
 ASKED = encode(Pause("notify"))
@@ -38,7 +43,7 @@ class Office:
         return "done"
 
     async def _tell(self) -> str:
-        return "well"
+        return '{"told": "well"}'
 
     async def ask(self, command: str) -> tuple[str | None, bool]:
         request = await outside.ask(self.path, command, asked_by="ann", timeout=PATIENCE)
@@ -67,7 +72,7 @@ async def test_each_is_done_once_and_answered_to_who_asked(office: Office) -> No
     assert answers == [("done", False)] * 20
     assert sorted(int(command.operator) for command, _ in office.done) == list(range(20))
     assert {by for _, by in office.done} == {"ann"}
-    assert await office.ask(encode(Report())) == ("well", False)
+    assert await office.ask(encode(Report())) == ('{"told": "well"}', False)
 
 
 @pytest.mark.parametrize(
@@ -99,3 +104,9 @@ async def test_what_was_asked_long_ago_by_one_who_has_died_is_not_done(office: O
         file.commit()
     await until(lambda: office.waiting() == 0)
     assert office.done == []
+
+
+async def test_a_status_of_another_version_is_named(office: Office) -> None:
+    file = QueueFile(office.path, Settings.load(), None)
+    with pytest.raises(QueueError, match=f"process {os.getpid()} tells .* another version"):
+        await status._look(file)
