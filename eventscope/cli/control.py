@@ -90,6 +90,7 @@ async def _done_here(file: QueueFile, command: Command) -> str:
         file.path,
         retention_events=settings.retention_events,
         retention_bytes=settings.retention_bytes,
+        briefly=True,
     )
     try:
         declared = file.app.operators if file.app is not None else ()

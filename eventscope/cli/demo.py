@@ -79,7 +79,8 @@ def command(
             return dashboard.run(example.app, settings, traffic, read_only=read_only)
         truths = {table.name: table.truth for table in example.DERIVED}
         work = _work(playground, duration, truths)
-        return asyncio.run(headless.run(example.app, playground.settings, work))
+        is_told = log_format == "text"
+        return asyncio.run(headless.run(example.app, playground.settings, work, is_told=is_told))
 
 
 def _work(playground: Playground, duration: float | None, truths: dict[str, str]) -> headless.Work:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -30,19 +31,29 @@ Work = Callable[[Engine], Awaitable[int]]
 """What ends a run by itself; returns the exit code, to which halted operators add."""
 
 
-async def run(app: EventScope, settings: Settings, work: Work | None = None) -> int:
+async def run(
+    app: EventScope, settings: Settings, work: Work | None = None, *, is_told: bool = False
+) -> int:
     """Run until ``work`` is done, or a signal comes; prints the summary as the last line.
 
     What comes to wait for a person is logged with what helps.
 
     SIGTERM drains: operators finish the event they are at. A second signal ends at once.
     Returns the exit code.
+
+    Args:
+        app: what to run.
+        settings: how.
+        work: what ends it by itself.
+        is_told: whether who reads the errors has the log before his eyes, and so knows already
+            what has ended the engine from within.
+
+    Raises:
+        EventScopeError: it cannot start, or what has ended it, unless that is told.
     """
     began = time.monotonic()
     signals = Signals()
     engine = Engine(app, settings)
-    code = OK
-    failure: EventScopeError | None = None
     told: set[str] = set()
 
     async def session() -> int:
@@ -50,19 +61,21 @@ async def run(app: EventScope, settings: Settings, work: Work | None = None) -> 
             works = [work(engine)] if work is not None else []
             return await first(engine.wait(), _watch(engine, told), *works)
 
-    try:
-        code = await first(signals.wait(), session())
-    except EventScopeError as error:
-        if engine.failure is None:
-            raise
-        failure = error
+    running = asyncio.ensure_future(session())
+    code = OK
+    with suppress(EventScopeError):
+        code = await first(signals.wait(), running)
+    failure = engine.failure or (None if running.cancelled() else running.exception())
+    if engine.started:
+        _tell_cures(engine.snapshot(), told)
+        print_summary(engine.snapshot(), time.monotonic() - began)
+    if isinstance(failure, EventScopeError) and is_told and failure is engine.failure:
+        return failure.exit_code
+    if failure is not None:  # also one that came while a signal was heeded
+        raise failure
     if not engine.started:
         return code
     snapshot = engine.snapshot()
-    _tell_cures(snapshot, told)
-    print_summary(snapshot, time.monotonic() - began)
-    if failure is not None:
-        raise failure
     failed = any(o.state == "halted" or o.dead or o.retrying for o in snapshot.operators)
     return FAILED if code == OK and failed else code
 

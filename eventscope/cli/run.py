@@ -54,4 +54,5 @@ def command(
         return dashboard.run(scope, settings, read_only=read_only)
     log_to_stream(log_format)
     work = headless.until_caught_up(timeout) if until is not None else None
-    return asyncio.run(headless.run(scope, settings, work))
+    is_told = log_format == "text"  # which goes where errors go
+    return asyncio.run(headless.run(scope, settings, work, is_told=is_told))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Final
 
 OK: Final = 0
@@ -13,26 +14,36 @@ INTERRUPTED: Final = 130
 
 
 class Signals:
-    """Ctrl-C, SIGTERM and SIGHUP, from now on; the second one ends the process at once."""
+    """Ctrl-C, SIGTERM and SIGHUP, from now on; the second one ends the process at once.
+
+    It does so also while something blocks the event loop, by which signals are heeded in order.
+    """
 
     def __init__(self) -> None:
         self._came = asyncio.Event()
-        self._code = OK
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._on_signal, OK)
-        loop.add_signal_handler(signal.SIGHUP, self._on_signal, OK)
-        loop.add_signal_handler(signal.SIGINT, self._on_signal, INTERRUPTED)
+        self._code: int | None = None
+        self._loop = asyncio.get_running_loop()
+        self._before = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+        }
+        self._before[signal.SIGINT] = signal.default_int_handler  # and not that of the loop
 
     async def wait(self) -> int:
         """Wait for a signal; returns the exit code that it asks for."""
         await self._came.wait()
-        return self._code
+        return self._code or OK
 
-    def _on_signal(self, code: int) -> None:
-        if self._came.is_set():
+    def _on_signal(self, number: int, _: object) -> None:
+        if self._loop.is_closed():  # the work is done: what comes now is for whoever goes on
+            signal.signal(number, self._before[signal.Signals(number)])
+            signal.raise_signal(number)
+            return
+        if self._code is not None:
             os._exit(INTERRUPTED)
-        self._code = code
-        self._came.set()
+        self._code = INTERRUPTED if number == signal.SIGINT else OK
+        with suppress(RuntimeError):  # the loop has just been closed
+            self._loop.call_soon_threadsafe(self._came.set)
 
 
 async def first(*works: Awaitable[int | None]) -> int:

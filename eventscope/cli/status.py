@@ -56,6 +56,11 @@ async def _look(file: QueueFile) -> Status:
     if holder(file.path):
         try:
             return msgspec.json.decode(await control.ask(file, Report()), type=Status)
+        except msgspec.MsgspecError:
+            raise QueueError(
+                f"process {holder(file.path)} tells its status as another version of eventscope"
+                f" does: ask with that one, or start it anew with this one"
+            ) from None
         except QueueError:
             if holder(file.path):  # else it has ended meanwhile
                 raise

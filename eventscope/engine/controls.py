@@ -144,6 +144,9 @@ class Controls:
     async def _replay(self, record: OperatorRecord, command: Replay) -> str:
         first, last = await moments.had_by(record, self._queue, command.start, command.end)
         await self._change(record, rewind_to=first - 1, replay_to=last)
+        if self._queue.oldest_seq > first:  # it was given up after we had found it
+            await self._change(record, rewind_to=record.rewind_to, replay_to=record.replay_to)
+            raise CommandRefused(f"the queue does not reach back to {command.start} any more")
         return f"{record.name} replays from {command.start}" + (
             f" to {command.end}" if command.end is not None else ""
         )

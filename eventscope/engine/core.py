@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,26 +27,19 @@ from eventscope.engine.questions import Answer, Known, Question
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
-    BackfillSnapshot,
-    BreakpointSnapshot,
-    OperatorSnapshot,
-    ReplaySnapshot,
     Snapshot,
     StreamSnapshot,
 )
+from eventscope.engine.snapshots import breakpoint_snapshot, operator_snapshot
 from eventscope.engine.status import of_running
 from eventscope.engine.workforce import Workforce
 from eventscope.operators import calling
-from eventscope.operators.breakpoints import Breakpoint
 from eventscope.operators.calling import LEAVE
-from eventscope.operators.runner import Runner
-from eventscope.operators.standing import Standing
 from eventscope.pubsub.adapter import pubsub
 from eventscope.pubsub.broker import Broker
 from eventscope.queue.adapters import open_queue
 from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
-from eventscope.queue.records import Backfill
 from eventscope.replication.assembly import Batch, Row
 from eventscope.replication.connection import Unreachable, server_label
 from eventscope.settings import Settings, SettingsError
@@ -92,6 +86,7 @@ class Engine:
         self._ended = asyncio.Event()
         self._failure: Exception | None = None
         self._started_at = time.time()
+        self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Start everything.
@@ -105,48 +100,19 @@ class Engine:
             raise SettingsError(
                 f"application {self.app.name!r} follows no table: declare one with app.entity()"
             )
-        settings = self.settings
-        self._broker = Broker(self.app, pubsub(settings.pubsub))
-        self._queue = await open_queue(settings, self.app.name)
-        self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
-        self._workforce = workforce = Workforce(
-            self.app, settings, self._queue, attended=self._attended
-        )
-        if settings.holds_back:
-            self._applied = Applied(self._queue, lambda: workforce.done)
-        self._reader = Reader(
-            self.app,
-            settings,
-            self._queue,
-            self._on_append,
-            on_hold=workforce.claim,
-            attended=self._attended,
-            applied=self._applied,
-        )
         try:
-            await self._reader.prepare()
-            self._server = server_label(settings)
-            await workforce.start()
-            self._controls = Controls(
-                self._queue,
-                workforce.runners,
-                self.app.operators,
-                workforce.forget,
-                workforce.breakpoints,
-            )
-            await self._broker.open()
-            self._progress = EngineProgress(self.app, self._queue, self._reader, workforce.runners)
-            await self._progress.open()
+            progress = await self._open(self.settings)
         except BaseException:
             await self._close()
             raise
+        workforce = self._workforce
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
             self._supervise("broadcast", self._broadcast.run),
             self._supervise("listeners", self._broker.run),
-            self._supervise("progress", self._progress.run),
-            self._supervise("process status", self._progress.statuses.run),
+            self._supervise("progress", progress.run),
+            self._supervise("process status", progress.statuses.run),
             self._supervise("loop", watch_loop),
             self._supervise("mailbox", Mailbox(self._queue, self.command, self._report).run),
         ]
@@ -207,9 +173,8 @@ class Engine:
         """
         async with asyncio.timeout(timeout):
             while True:
-                applied = (
-                    self._workforce.applied
-                )  # before the position, which lies behind its effects
+                # before the position, which lies behind the effects of what was done till then
+                rested, applied = self._workforce.settled, self._workforce.applied
                 try:
                     before = await self._reader.server_position()
                 except Unreachable:
@@ -217,8 +182,10 @@ class Engine:
                     continue
                 while not (self._reader.seen >= before and self._workforce.settled):
                     await self._alive()
-                if self._workforce.applied == applied:
+                if rested and self._workforce.applied == applied:
                     await self._statuses_reach(self._queue.last_seq)
+                    if self._ended.is_set():
+                        await self._alive()
                     return
 
     def snapshot(self) -> Snapshot:
@@ -239,9 +206,9 @@ class Engine:
                 acknowledged_lsn=reader.acknowledged,
                 events=reader.events,
             ),
-            operators=tuple(map(_operator_snapshot, self._workforce.runners.values())),
+            operators=tuple(map(operator_snapshot, self._workforce.runners.values())),
             orphans=self._workforce.orphans,
-            breakpoints=tuple(map(_breakpoint, self._workforce.breakpoints.all)),
+            breakpoints=tuple(map(breakpoint_snapshot, self._workforce.breakpoints.all)),
         )
 
     async def command(self, command: Command, by: str = "the program") -> str:
@@ -258,6 +225,47 @@ class Engine:
             Known(self.app, self.settings, self._queue, self._workforce.runners)
         )
 
+    async def _open(self, settings: Settings) -> EngineProgress:
+        """Open everything, each thing to be closed before those that it rests on."""
+        opened = self._opened.push_async_callback
+        self._broker = Broker(self.app, pubsub(settings.pubsub))
+        self._queue = await open_queue(settings, self.app.name)
+        opened(self._queue.close)
+        self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
+        self._workforce = workforce = Workforce(
+            self.app, settings, self._queue, attended=self._attended
+        )
+        if settings.holds_back:
+            self._applied = Applied(self._queue, lambda: workforce.done)
+        self._reader = Reader(
+            self.app,
+            settings,
+            self._queue,
+            self._on_append,
+            on_hold=workforce.claim,
+            attended=self._attended,
+            applied=self._applied,
+        )
+        opened(self._reader.close)
+        await self._reader.prepare()
+        self._server = server_label(settings)
+        opened(workforce.close)
+        await workforce.start()
+        self._controls = Controls(
+            self._queue,
+            workforce.runners,
+            self.app.operators,
+            workforce.forget,
+            workforce.breakpoints,
+        )
+        opened(self._broker.close)
+        await self._broker.open()
+        self._progress = progress = EngineProgress(
+            self.app, self._queue, self._reader, workforce.runners
+        )
+        await progress.open()
+        return progress
+
     async def _report(self) -> str:
         status = await of_running(self.snapshot(), self._queue, os.getpid())
         return msgspec.json.encode(status).decode()
@@ -269,10 +277,10 @@ class Engine:
             try:
                 await work()
             except Exception as error:
-                _log.error(str(error), part=name)
                 self._failure = self._failure or error
                 self._ended.set()
                 self._end_waits()
+                _log.error(str(error), part=name)
 
         return asyncio.create_task(supervised(), name=name)
 
@@ -348,59 +356,4 @@ class Engine:
 
     async def _close(self) -> None:
         self._end_waits()
-        await self._workforce.close()
-        await self._broker.close()
-        await self._reader.close()
-        await self._queue.close()
-
-
-def _operator_snapshot(runner: Runner) -> OperatorSnapshot:
-    operator, record, letter = runner.operator, runner.standing.record, runner.letters.last
-    failure = record if record.error is not None or letter is None else letter
-    return OperatorSnapshot(
-        name=operator.name,
-        kind=operator.kind,
-        entities=operator.entities,
-        state=runner.state,
-        depth=runner.standing.depth,
-        attempts=record.attempts,
-        max_attempts=runner.backoff.retries + 1,
-        next_retry=runner.next_retry,
-        error=failure.error,
-        traceback=failure.traceback,
-        applied=runner.standing.applied,
-        failed=runner.attempts.failed,
-        paused=bool(record.paused),
-        detail=runner.activity.detail if not record.paused else f"paused {record.paused}",
-        dead=runner.letters.dead,
-        retrying=runner.letters.retrying,
-        skipped=runner.skipped,
-        backfill=_progress(runner.backfill),
-        events=operator.events,
-        position=runner.standing.position,
-        failing=record.failed_seq,
-        held=runner.gate.held,
-        replay_to=record.replay_to,
-        resume_at=record.resume_at,
-        letters=runner.letters.events,
-        oldest_at=runner.standing.oldest_at,
-        replay=_replay(runner.standing),
-    )
-
-
-def _replay(standing: Standing) -> ReplaySnapshot | None:
-    if standing.record.rewind_to is not None:
-        return ReplaySnapshot(0, None)
-    if standing.record.replay_to is None:
-        return None
-    return ReplaySnapshot(standing.replay_total - standing.replay_left, standing.replay_total)
-
-
-def _progress(backfill: Backfill | None) -> BackfillSnapshot | None:
-    if backfill is None:
-        return None
-    return BackfillSnapshot(backfill.done, backfill.total, backfill.failed, backfill.started_at)
-
-
-def _breakpoint(one: Breakpoint) -> BreakpointSnapshot:
-    return BreakpointSnapshot(one.id, one.filter.text, str(one.filter), one.operator)
+        await self._opened.aclose()

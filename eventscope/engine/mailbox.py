@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -12,12 +13,14 @@ import structlog
 from eventscope.engine.commands import Command, CommandRefused, Report
 from eventscope.errors import EventScopeError
 from eventscope.queue.base import Queue
-from eventscope.queue.records import Request
+from eventscope.queue.records import Request, limited
 
 _log = structlog.get_logger("eventscope.engine")
 
 _INTERVAL: Final = 0.1
 """Seconds between two looks."""
+_STALE: Final = 60.0
+"""Seconds after which nobody waits for a request any more, who has not taken it back as he died."""
 
 Do = Callable[[Command, str], Awaitable[str]]
 """Does a command for somebody; returns what was done."""
@@ -58,6 +61,8 @@ class Mailbox:
         refused = True
         try:
             asked = _decode(request.command)
+            if time.time() - request.asked_at > _STALE:
+                raise CommandRefused("it was asked too long ago: look, and ask again")
             if isinstance(asked, Report):
                 answer = await self._tell()
             else:
@@ -72,4 +77,4 @@ class Mailbox:
         except Exception as error:  # whoever asks must not end what runs here
             answer = f"{type(error).__name__}: {error}"
             _log.error("a request failed", command=request.command, error=answer)
-        await self._queue.answer(request.id, answer, refused)
+        await self._queue.answer(request.id, limited(answer) if refused else answer, refused)

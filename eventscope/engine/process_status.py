@@ -44,6 +44,7 @@ class ProcessStatuses:
         self._behind: set[str] = set(self._followers)
         self._moved = asyncio.Event()
         self._went_on = asyncio.Event()
+        self._has_ended = False
 
     async def load(self) -> None:
         """Take up what earlier runs have left."""
@@ -82,10 +83,20 @@ class ProcessStatuses:
             await asyncio.sleep(_PAUSE)
 
     async def reach(self, seq: int) -> None:
-        """Wait until it has come where the operators are, or to ``seq`` if they are further."""
-        while any(self._position(e) < min(seq, self._applied(e)) for e in self._behind):
+        """Wait until it has come where the operators are, or to ``seq`` if they are further.
+
+        Returns at once when it has been closed, however far it is.
+        """
+        while not self._has_ended and any(
+            self._position(e) < min(seq, self._applied(e)) for e in self._behind
+        ):
             self._went_on.clear()
             await self._went_on.wait()
+
+    def close(self) -> None:
+        """Let nobody wait any longer; idempotent."""
+        self._has_ended = True
+        self._went_on.set()
 
     async def _follow(self, entity: str) -> None:
         """Take account of all that the entity's operators have applied."""

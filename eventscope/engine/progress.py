@@ -68,6 +68,7 @@ class EngineProgress:
             self._app.progress = None
         self._has_ended = True
         self._tell()
+        self.statuses.close()
 
     def announce(self, batch: Batch) -> None:
         """Hear of new visible transactions."""
@@ -120,8 +121,7 @@ class EngineProgress:
         self._waits.add(moved)
         try:
             while not (lsn <= self._seen_now() and self._is_applied(lsn, runners)):
-                if self._has_ended:
-                    raise NotRunning(f"application {self._app.name!r} has ended meanwhile")
+                self._check_running()
                 if lsn > self._seen:
                     self._ahead[moved] = lsn
                     self._asked.set()
@@ -131,9 +131,14 @@ class EngineProgress:
                 await moved.wait()
             if operator is None:
                 await self.statuses.reach(self._last_before(lsn))
+                self._check_running()
         finally:
             self._waits.discard(moved)
             self._ahead.pop(moved, None)
+
+    def _check_running(self) -> None:
+        if self._has_ended:
+            raise NotRunning(f"application {self._app.name!r} has ended meanwhile")
 
     def _is_applied(self, lsn: Lsn, runners: Iterable[Runner]) -> bool:
         last = self._last_before(lsn)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 from weakref import WeakSet
 
 import structlog
@@ -15,11 +15,15 @@ from eventscope.event import entity_name, split_entity
 from eventscope.listener import Listener
 from eventscope.pubsub import channels
 from eventscope.pubsub.base import PubSub
+from eventscope.pubsub.call import LEAVE, Call
 from eventscope.pubsub.channels import Channel
 from eventscope.pubsub.stream import Stream
 from eventscope.scopes import find
 
 _log = structlog.get_logger("eventscope.listeners")
+
+_GRACE: Final = 2.0
+"""Seconds that a listener has for its end once it has been cancelled."""
 
 
 class Broker:
@@ -81,9 +85,15 @@ class Broker:
 
     async def run(self) -> None:
         """Call the declared listeners until cancelled, each in a task of its own."""
-        async with asyncio.TaskGroup() as tasks:
-            for listener, stream in self._declared:
-                tasks.create_task(_call(listener, stream), name=f"listener {listener.name}")
+        calling = [
+            asyncio.create_task(_call(listener, stream), name=f"listener {listener.name}")
+            for listener, stream in self._declared
+        ]
+        try:
+            for ended in asyncio.as_completed(calling):
+                await ended
+        finally:
+            await _end(calling)
 
     def _stream(self, *known: Channel) -> Stream:
         stream = Stream(self.pubsub, self.channel, *known)
@@ -98,10 +108,20 @@ class Broker:
         )
 
 
+async def _end(calling: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and leave the calls of those that do not heed that."""
+    for message in (None, LEAVE):
+        calling = [task for task in calling if not task.done()]
+        for task in calling:
+            task.cancel(message)
+        if calling:
+            await asyncio.wait(calling, timeout=_GRACE)
+
+
 async def _call(listener: Listener, stream: Stream) -> None:
     async for message in stream:
         try:
-            await listener.function(message)
+            await Call(listener.function(message))
         except Exception as error:
             _report(listener, message.event.id, error)
         except SystemExit as error:  # which would end the program, and not the call

@@ -80,7 +80,7 @@ class Desk(Protocol):
         """Note that an operator is done with everything up to ``seq``; the rest stays."""
 
     async def rename_operator(self, old: str, new: str) -> None:
-        """Give all that an operator has to another name.
+        """Give all that an operator has to another name; nothing if there is no such operator.
 
         Raises:
             QueueError: there is an operator of the new name.

@@ -32,6 +32,7 @@ from eventscope.queue.records import (
     ProcessStatus,
     Target,
     limited,
+    storable,
 )
 from eventscope.replication.relations import Relation
 
@@ -82,7 +83,9 @@ class Desk(DeskView):
         """Give all that an operator has to another name."""
 
         def rename(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE operator SET name = ? WHERE name = ?", (new, old))
+            renaming = "UPDATE operator SET name = ? WHERE name = ?"
+            if not connection.execute(renaming, (new, old)).rowcount:
+                return
             for table in ("dead_letter", "backfill", "mapping"):
                 connection.execute(
                     f"UPDATE {table} SET operator = ? WHERE operator = ?",  # noqa: S608 - ours
@@ -145,7 +148,7 @@ class Desk(DeskView):
     async def answer(self, id: int, text: str, refused: bool = False) -> None:
         """Answer a request; whoever asked may have gone meanwhile."""
         await self._keep(
-            "UPDATE request SET answer = ?, refused = ? WHERE id = ?", (limited(text), refused, id)
+            "UPDATE request SET answer = ?, refused = ? WHERE id = ?", (storable(text), refused, id)
         )
 
     async def save_backfill(self, backfill: Backfill) -> None:

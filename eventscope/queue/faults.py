@@ -14,6 +14,16 @@ FileIdentity = tuple[int, int]
 """What tells a file from another one in its place: device and inode."""
 
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_CIRCUMSTANCES: Final = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_NOMEM,
+)
+"""What is no fault of the file: the disk is full, somebody else has it."""
 
 
 def not_opened(path: Path, reason: str | None) -> QueueError:
@@ -25,6 +35,11 @@ def not_opened(path: Path, reason: str | None) -> QueueError:
 
 def unusable(path: Path, error: sqlite3.Error) -> QueueError:
     """The error for a file that SQLite cannot read."""
+    if _code(error) in _CIRCUMSTANCES:
+        return QueueError(
+            f"queue file {path} cannot be used: {error}; "
+            f"nothing is lost: mend that, then start again"
+        )
     return QueueError(
         f"queue file {path} cannot be used: {error}; "
         f"it was left as it is: move it away to start with an empty queue, and backfill"
@@ -79,12 +94,14 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_NOTADB,
-        ):
+        if _code(error) in _DAMAGE:
             raise unusable(path, error) from error
         raise QueueError(
             f"queue file {path} cannot be written: {error}; "
             f"nothing is lost: mend that, then start again"
         ) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for what we have found ourselves."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import time
@@ -13,6 +14,24 @@ from eventscope.queue.faults import not_opened
 
 _TRIES: Final = 5
 _PAUSE: Final = 0.02
+_PATIENCE: Final = 10.0
+"""Seconds that a process may have a file briefly."""
+_BRIEFLY: Final = "briefly"
+
+
+class FileInUse(QueueError):
+    """Another process has the file; the message names it.
+
+    Attributes:
+        briefly: whether it has said that it will not have it for long.
+    """
+
+    def __init__(self, path: Path, process: str, *, briefly: bool) -> None:
+        super().__init__(
+            f"queue file {path} is in use by process {process}; "
+            f"stop it, or name another file with queue_path"
+        )
+        self.briefly = briefly
 
 
 class FileLock:
@@ -20,14 +39,29 @@ class FileLock:
 
     Args:
         path: the file to protect. It is made, with mode 0600, in a folder with mode 0700.
+        briefly: whether it will be released soon, so that it is worth while to wait for it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, briefly: bool = False) -> None:
         self._path = path
+        self._briefly = briefly
         self._descriptor: int | None = None
 
+    async def acquire_in_time(self) -> None:
+        """Take the lock, after a process that has it briefly; raises FileInUse otherwise."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self.acquire()
+            except FileInUse as error:
+                if not error.briefly or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            await asyncio.sleep(_PAUSE)
+
     def acquire(self) -> None:
-        """Take the lock; raises QueueError naming the process that has it."""
+        """Take the lock; raises FileInUse naming the process that has it."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -36,14 +70,12 @@ class FileLock:
         except OSError as error:
             raise not_opened(self._path, error.strerror) from None
         if not _locked(descriptor):
-            process = _named(descriptor)
+            process, *more = _said(descriptor)
             os.close(descriptor)
-            raise QueueError(
-                f"queue file {self._path} is in use by process {process}; "
-                f"stop it, or name another file with queue_path"
-            )
+            raise FileInUse(self._path, process, briefly=more == [_BRIEFLY])
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        said = f"{os.getpid()} {_BRIEFLY}" if self._briefly else f"{os.getpid()}"
+        os.write(descriptor, said.encode())
         self._descriptor = descriptor
 
     def release(self) -> None:
@@ -62,7 +94,7 @@ def holder(path: Path) -> str:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _named(descriptor)
+        return _said(descriptor)[0]
     finally:
         os.close(descriptor)
     return ""
@@ -80,5 +112,6 @@ def _locked(descriptor: int) -> bool:
     return False
 
 
-def _named(descriptor: int) -> str:
-    return os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+def _said(descriptor: int) -> list[str]:
+    """What the process that has the lock has written: its id, and whether it has it briefly."""
+    return os.read(descriptor, 32).decode("ascii", "replace").split() or ["unknown"]

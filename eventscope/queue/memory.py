@@ -9,23 +9,21 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from typing import Final
 
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, QueueError
 from eventscope.queue.event import Place, QueuedEvent
-from eventscope.queue.faults import of_another_stream
+from eventscope.queue.log_head import LogHead
 from eventscope.queue.memory_desk import MemoryDesk
 from eventscope.replication.assembly import Batch, Counts, Row
-from eventscope.replication.pgoutput import Subject, subject
 from eventscope.replication.relations import Relation, Transaction
 
 _ROW: Final = 200
 """Bytes that a row takes beside its message."""
 
 
-class MemoryQueue(MemoryDesk):
+class MemoryQueue(LogHead, MemoryDesk):
     """A queue that ends with its process, and has no file.
 
     Args:
@@ -34,14 +32,10 @@ class MemoryQueue(MemoryDesk):
     """
 
     def __init__(self, *, retention_events: int, retention_bytes: int) -> None:
-        super().__init__()
+        LogHead.__init__(self, "the queue in memory")
+        MemoryDesk.__init__(self)
         self._retention_events = retention_events
         self._retention_bytes = retention_bytes
-        self._origin: Origin | None = None
-        self._checkpoint: Checkpoint | None = None
-        self._last: Transaction | None = None
-        self._relations: dict[int, Relation] = {}
-        self._latest: dict[Subject, tuple[int, bytes]] = {}
         self._oldest_seq = 1
         self._rows: list[Row] = []
         """From ``oldest_seq`` on without gaps, those of an open transaction at the end."""
@@ -53,40 +47,14 @@ class MemoryQueue(MemoryDesk):
         return None
 
     @property
-    def checkpoint(self) -> Checkpoint | None:
-        """How far the log has come."""
-        return self._checkpoint
-
-    @property
-    def last(self) -> Transaction | None:
-        """The last transaction."""
-        return self._last
-
-    @property
-    def last_seq(self) -> int:
-        """The sequence number of the last visible event."""
-        return self._last.last_seq if self._last is not None else 0
-
-    @property
     def oldest_seq(self) -> int:
         """The first event that is still kept."""
         return self._oldest_seq
 
-    @property
-    def relations(self) -> Mapping[int, Relation]:
-        """Every relation version that queued events are described by."""
-        return self._relations
-
-    @property
-    def latest_versions(self) -> Mapping[Subject, tuple[int, bytes]]:
-        """The latest relation version of each subject."""
-        return self._latest
-
     async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
         """Start the log at a checkpoint, or move it there if nothing lies between."""
-        if self._origin is not None and self._origin != origin:
-            raise of_another_stream("the queue in memory", self._origin, origin)
-        self._origin, self._checkpoint = origin, checkpoint
+        self._check(origin)
+        self._has_begun(origin, checkpoint)
 
     async def append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
         """Store a batch."""
@@ -95,17 +63,12 @@ class MemoryQueue(MemoryDesk):
             if first != next_seq or batch.rows[-1][0] != first + len(batch.rows) - 1:
                 raise QueueError(f"the queue in memory wants event {next_seq} next, not {first}")
         self._rows += batch.rows
-        for version, message in batch.relations.items():
-            self._relations[version] = relations[version]
-            self._latest[subject(message)] = (version, message)
-        if batch.transactions:
-            self._transactions += batch.transactions
-            self._last = batch.transactions[-1]
-            self._checkpoint = replace(self._begun(), stored=self._last.end_lsn)
+        self._transactions += batch.transactions
+        self._has_stored(batch, relations)
 
     async def acknowledge(self, lsn: Lsn) -> None:
         """Note what the server may forget."""
-        self._checkpoint = replace(self._begun(), acknowledged=lsn)
+        self._has_acknowledged(lsn)
 
     async def discard_open(self) -> None:
         """Drop the rows of a transaction whose end never came."""
@@ -175,7 +138,8 @@ class MemoryQueue(MemoryDesk):
         # the last one is the checkpoint, and those at which operators stand tell their places
         needed = bisect_left(self._transactions, min(passed, end + 1), key=_last_seq)
         del self._transactions[: min(needed, len(self._transactions) - 1)]
-        self._give_up_relations()
+        if unused := self._superseded:
+            self._forget(unused - {version for _, version, _ in self._rows})
         return dropped
 
     async def close(self) -> None:
@@ -199,19 +163,6 @@ class MemoryQueue(MemoryDesk):
         if size <= self._retention_bytes:
             return self._retention_events
         return min(self._retention_events, len(self._rows) // 2)
-
-    def _give_up_relations(self) -> None:
-        latest = {version for version, _ in self._latest.values()}
-        unused = self._relations.keys() - latest
-        if unused:
-            unused -= {version for _, version, _ in self._rows}
-            kept = self._relations.items()
-            self._relations = {version: known for version, known in kept if version not in unused}
-
-    def _begun(self) -> Checkpoint:
-        if self._checkpoint is None:
-            raise RuntimeError("the queue has not begun")
-        return self._checkpoint
 
 
 def _last_seq(transaction: Transaction) -> int:

@@ -49,10 +49,11 @@ class MemoryDesk:
 
     async def rename_operator(self, old: str, new: str) -> None:
         """Give all that an operator has to another name."""
+        if old not in self._operators:
+            return
         if new in self._operators:
             raise name_is_taken(old, new)
-        if old in self._operators:
-            self._operators[new] = replace(self._operators.pop(old), name=new)
+        self._operators[new] = replace(self._operators.pop(old), name=new)
         if old in self._backfills:
             self._backfills[new] = replace(self._backfills.pop(old), operator=new)
         for letter in await self.letters(old):

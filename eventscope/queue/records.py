@@ -125,12 +125,17 @@ class ProcessStatus:
 
 
 def limited(text: str) -> str:
-    """Foreign text as it may be kept: 64 Ki characters at most, its end and its beginning.
-
-    What is no Unicode (lone surrogates, from undecodable bytes) is escaped.
-    """
+    """Foreign text as it may be kept: 64 Ki characters at most, its end and its beginning."""
     if len(text) > _LONGEST:
         half = _LONGEST // 2 - 50
         left_out = len(text) - 2 * half
         text = f"{text[:half]}\n... {left_out} characters left out ...\n{text[-half:]}"
+    return storable(text)
+
+
+def storable(text: str) -> str:
+    """The same in its full length: what is no Unicode is escaped.
+
+    That are lone surrogates, which stand for undecodable bytes.
+    """
     return text.encode("utf-8", "backslashreplace").decode()

@@ -14,7 +14,6 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -26,45 +25,51 @@ from eventscope.queue import marks, schema
 from eventscope.queue.appender import Appender
 from eventscope.queue.base import Checkpoint, Origin
 from eventscope.queue.desk import Desk
-from eventscope.queue.faults import of_another_stream, unusable, writing
+from eventscope.queue.faults import unusable, writing
 from eventscope.queue.file_lock import FileLock
 from eventscope.queue.integrity import verify
+from eventscope.queue.log_head import LogHead
 from eventscope.queue.log_view import TRANSACTION, LogView, transaction
 from eventscope.queue.retention import Retention
 from eventscope.replication.assembly import Batch
-from eventscope.replication.pgoutput import Subject, subject
-from eventscope.replication.relations import Relation, Transaction
+from eventscope.replication.relations import Relation
 
 
-class SqliteQueue(LogView, Desk):
+class SqliteQueue(LogHead, LogView, Desk):
     """A queue in one file, which one process at a time may open.
 
     Args:
         path: the file; made with mode 0600 in a folder with mode 0700.
         retention_events: events kept after every operator has passed them.
         retention_bytes: size of the file beyond which fewer are kept.
+        briefly: whether it will be closed soon, so that others wait for that.
     """
 
-    def __init__(self, path: Path, *, retention_events: int, retention_bytes: int) -> None:
+    def __init__(
+        self, path: Path, *, retention_events: int, retention_bytes: int, briefly: bool = False
+    ) -> None:
+        super().__init__(f"queue file {path}")
         self._path = path
         self._retained = retention_events, retention_bytes
-        self._lock = FileLock(path)
-        self._origin: Origin | None = None
-        self._checkpoint: Checkpoint | None = None
-        self._last: Transaction | None = None
-        self._relations: dict[int, Relation] = {}
-        self._latest: dict[Subject, tuple[int, bytes]] = {}
+        self._lock = FileLock(path, briefly=briefly)
         self._opened = AsyncExitStack()
 
     @classmethod
-    async def open(cls, path: Path, *, retention_events: int, retention_bytes: int) -> Self:
-        """Open a queue file, or make one.
+    async def open(
+        cls, path: Path, *, retention_events: int, retention_bytes: int, briefly: bool = False
+    ) -> Self:
+        """Open a queue file, or make one; waits for a process that has it open briefly.
 
         Raises:
             QueueError: the file is in use, damaged, not ours, or of a newer version.
         """
-        queue = cls(path, retention_events=retention_events, retention_bytes=retention_bytes)
-        queue._lock.acquire()
+        queue = cls(
+            path,
+            retention_events=retention_events,
+            retention_bytes=retention_bytes,
+            briefly=briefly,
+        )
+        await queue._lock.acquire_in_time()
         try:
             await queue._open()
         except BaseException as error:
@@ -80,39 +85,13 @@ class SqliteQueue(LogView, Desk):
         return self._path
 
     @property
-    def checkpoint(self) -> Checkpoint | None:
-        """How far the log has come."""
-        return self._checkpoint
-
-    @property
-    def last(self) -> Transaction | None:
-        """The last transaction that is durable."""
-        return self._last
-
-    @property
-    def last_seq(self) -> int:
-        """The sequence number of the last visible event."""
-        return self._last.last_seq if self._last is not None else 0
-
-    @property
     def oldest_seq(self) -> int:
         """The first event that is still kept."""
         return self._retention.oldest_seq
 
-    @property
-    def relations(self) -> Mapping[int, Relation]:
-        """Every relation version that queued events are described by."""
-        return self._relations
-
-    @property
-    def latest_versions(self) -> Mapping[Subject, tuple[int, bytes]]:
-        """The latest relation version of each subject."""
-        return self._latest
-
     async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
         """Start the log at a checkpoint, or move it there if nothing lies between."""
-        if self._origin is not None and self._origin != origin:
-            raise of_another_stream(f"queue file {self.path}", self._origin, origin)
+        self._check(origin)
         with writing(self.path):
             await self._log.execute(
                 ("DELETE FROM origin", ()),
@@ -126,7 +105,7 @@ class SqliteQueue(LogView, Desk):
                     (checkpoint.timeline, checkpoint.acknowledged),
                 ),
             )
-        self._origin, self._checkpoint = origin, checkpoint
+        self._has_begun(origin, checkpoint)
 
     async def append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
         """Store a batch durably."""
@@ -135,17 +114,13 @@ class SqliteQueue(LogView, Desk):
         }
         with writing(self.path):
             await self._log.append(batch, descriptions)
-        for version, message in batch.relations.items():
-            self._know(version, message, relations[version])
-        if batch.transactions:
-            self._last = batch.transactions[-1]
-            self._checkpoint = replace(self._begun(), stored=self._last.end_lsn)
+        self._has_stored(batch, relations)
 
     async def acknowledge(self, lsn: Lsn) -> None:
         """Note durably what the server may forget."""
         with writing(self.path):
             await self._log.execute(("UPDATE checkpoint SET acknowledged = ?", (lsn,)))
-        self._checkpoint = replace(self._begun(), acknowledged=lsn)
+        self._has_acknowledged(lsn)
 
     async def discard_open(self) -> None:
         """Drop the rows of a transaction whose end never came."""
@@ -159,13 +134,10 @@ class SqliteQueue(LogView, Desk):
         """Give up history, in small steps between which appends go on."""
         with writing(self.path):
             dropped = await self._retention.prune(self.last_seq, until)
-            latest = {version for version, _ in self._latest.values()}
-            unused = await self._retention.prune_relations(self._relations.keys() - latest)
+            unused = await self._retention.prune_relations(self._superseded)
             await self._retention.prune_mappings()
             await self._retention.prune_requests()
-        if unused:  # replaced, since reads under way still need them
-            kept = self._relations.items()
-            self._relations = {version: known for version, known in kept if version not in unused}
+        self._forget(unused)
         return dropped
 
     async def close(self) -> None:
@@ -207,15 +179,6 @@ class SqliteQueue(LogView, Desk):
             self._know(version, message, msgspec.json.decode(description, type=Relation))
         await self.discard_open()
         await self._retention.load(self.last_seq)
-
-    def _begun(self) -> Checkpoint:
-        if self._checkpoint is None:
-            raise RuntimeError("the queue has not begun")
-        return self._checkpoint
-
-    def _know(self, version: int, description: bytes, relation: Relation) -> None:
-        self._relations[version] = relation
-        self._latest[subject(description)] = (version, description)
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

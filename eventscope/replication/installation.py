@@ -16,7 +16,7 @@ from psycopg import sql
 from eventscope.app import EventScope
 from eventscope.replication import catalog, ledger, provision, publishing
 from eventscope.replication.connection import Connection, SourceError, connect, conninfo
-from eventscope.replication.doctor.connection import may_not_replicate
+from eventscope.replication.doctor.connection import may_not_replicate, replication
 from eventscope.replication.doctor.identity import needs, scoped
 from eventscope.replication.doctor.publication import unfollowed
 from eventscope.replication.doctor.slot import distrust, dropping
@@ -31,14 +31,18 @@ _PATIENCE: Final = 1.0
 
 
 async def plan_setup(app: EventScope, settings: Settings) -> Plan:
-    """Find out what is missing: ledger, replica identities, publication, slot, in this order.
+    """Find out what is missing: the right to replicate, ledger, identities, publication, slot.
 
     Raises:
         SourceError: the source cannot be reached, or cannot be set up; with the cure.
     """
-    async with await _connect(app, settings) as connection:
+    where = conninfo(settings, "setup", app.name)
+    async with await connect(where) as connection:
         found = await provision.plan(connection, app, settings)
-        return replace(found, steps=(*found.steps, await _slot(connection, settings)))
+        slot = await _slot(connection, settings)
+        return replace(
+            found, steps=(*await _right_to_replicate(connection, where), *found.steps, slot)
+        )
 
 
 async def plan_teardown(app: EventScope, settings: Settings, *, force: bool) -> list[Step]:
@@ -101,6 +105,16 @@ async def carry_out(
             finally:
                 running.cancel()
             on_done(step)
+
+
+async def _right_to_replicate(connection: Connection, conninfo: str) -> list[Step]:
+    """What somebody else must do before this role can stream, whoever has made the slot."""
+    finding, _ = await replication(connection, conninfo)
+    if finding.severity != "blocking":
+        return []
+    if not finding.sql:
+        refuse([finding])
+    return [Step(finding.found, finding.sql, denied=finding.line)]
 
 
 async def _slot(connection: Connection, settings: Settings) -> Step:

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -47,6 +46,13 @@ _UNKNOWN: Final = 0
 
 _FIRST_USER_OID: Final = 16384
 """Where the oids begin that mean another type in another database (FirstNormalObjectId)."""
+
+_DEEPEST: Final = 500
+"""Levels of a JSON document beyond which it stays text: how many Python itself can read depends
+on its version, and on how deep the stack is just then."""
+
+_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+"""A bracket of a JSON document, or a string, in which there are none."""
 
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -187,9 +193,30 @@ def _python() -> AdaptersMap:
     adapters = AdaptersMap(psycopg.adapters)
     # a timedelta tells neither a month from 30 days nor a day from 24 hours
     adapters.register_loader("interval", TextLoader)
-    loads = partial(json.loads, parse_float=Decimal, object_pairs_hook=_object)
-    set_json_loads(loads, adapters)
+    set_json_loads(_document, adapters)
     return adapters
+
+
+def _document(text: str | bytes) -> Any:
+    """A JSON document; raises ValueError where Python cannot say all of it."""
+    if _is_too_deep(text if isinstance(text, bytes) else text.encode()):
+        raise ValueError("it is nested too deep")
+    return json.loads(text, parse_float=Decimal, object_pairs_hook=_object)
+
+
+def _is_too_deep(document: bytes) -> bool:
+    """Whether the arrays and objects of a document lie deeper in one another than may be."""
+    if document.count(b"[") + document.count(b"{") <= _DEEPEST:
+        return False
+    depth = 0
+    for bracket in _BRACKET.finditer(document):
+        if bracket[0] in (b"[", b"{"):
+            depth += 1
+            if depth > _DEEPEST:
+                return True
+        elif bracket[0] in (b"]", b"}"):
+            depth -= 1
+    return False
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 
 from tests.cli.conftest import Invoke
+from tests.cli.shop import Shop
+from tests.programs import running
+from tests.waiting import until
 
 WriteApp = Callable[..., Path]
 
@@ -134,3 +138,43 @@ def test_the_queue_file_is_where_the_settings_say(
     write_app()
     invoke("run", "blog", "--url", database, "--until", "caught-up")
     assert (tmp_path / ".eventscope" / "blog-postgres_slot.db").exists()
+
+
+def test_a_time_for_nothing_is_refused(invoke: Invoke, write_app: WriteApp) -> None:
+    write_app()
+    result = invoke("run", "blog", "--timeout", "5")
+    assert (result.returncode, "--timeout needs --until" in result.stderr) == (2, True)
+
+
+async def test_what_ends_a_run_is_said_once(shop: Shop) -> None:
+    async with running("run", "shop.py", "--headless", cwd=shop.folder) as program:
+        await program.line(lambda line: "streaming" in str(line.get("text")))
+        await shop.sql("drop publication events")
+        await shop.notes(1)
+        assert await program.ended() == 3
+    gone = "publication events does not exist any more"
+    assert len([line for line in program.lines if gone in str(line)]) == 1
+    assert program.summary["events"] == 0
+
+
+async def test_what_fails_while_a_signal_is_heeded_is_said(shop: Shop) -> None:
+    """The limit of a file's size stands for a full disk."""
+    (shop.folder / "shop.py").write_text(
+        "import asyncio\n"
+        "from pathlib import Path\n"
+        "from eventscope import EventScope\n"
+        "app = EventScope('shop')\n"
+        "@app.operator(entities=['notes'])\n"
+        "async def slow(event):\n"
+        "    Path('at it').touch()\n"
+        "    while not Path('go on').exists():\n"
+        "        await asyncio.sleep(0.01)\n"
+    )
+    async with shop.running() as program:
+        await shop.notes(1)
+        await until((shop.folder / "at it").exists)
+        program.terminate()
+        resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        (shop.folder / "go on").touch()
+        assert await program.ended() == 3, program.lines
+    assert "cannot be written" in str(program.lines)

@@ -270,9 +270,29 @@ def test_a_role_that_may_not_replicate_is_told_the_statement_that_mends_it(
     role = conninfo_to_dict(owner)["user"]
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f'alter role "{role}" noreplication')
+    mend = f'ALTER ROLE "{role}" REPLICATION;'
+    for options in ([], ["--set", "durable_slot=false"]):
+        result = command("setup", *options, url=owner)
+        assert (result.returncode, result.stdout) == (3, ""), "nothing has been made"
+        assert f"role {role} may not replicate; run {mend}" in result.stderr
+    assert published(database) == []
+    dry = command("setup", "--dry-run", url=owner)
+    assert dry.stdout.splitlines()[0] == mend
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in dry.stdout.splitlines():
+            connection.execute(statement.encode())
+    assert command("run", "--until", "caught-up", url=owner).returncode == 0
+
+
+def test_a_role_that_may_not_replicate_is_told_so_where_the_slot_is_there(
+    command: Command, database: str, owner: str
+) -> None:
+    role = conninfo_to_dict(owner)["user"]
+    assert command("setup", url=owner).returncode == 0
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f'alter role "{role}" noreplication')
     result = command("setup", url=owner)
-    assert result.returncode == 3
-    assert f'role {role} may not replicate; run ALTER ROLE "{role}" REPLICATION;' in result.stderr
+    assert (result.returncode, "may not replicate" in result.stderr) == (3, True)
 
 
 def test_what_a_start_refuses_a_setup_refuses(command: Command, database: str) -> None:

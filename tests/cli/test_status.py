@@ -111,3 +111,20 @@ async def test_where_all_is_well_it_exits_with_0(shop: Shop) -> None:
         assert len(result.stdout.splitlines()) == 6, "a line, and a table; nothing to be cured"
         await shop.stop(program)
     assert (await shop.ask("status")).returncode == 0
+
+
+async def test_however_much_there_is_to_tell_it_is_whole(shop: Shop) -> None:
+    with (shop.folder / "shop.py").open("a") as source:
+        source.write(
+            "def fail(event):\n    raise ValueError('x' * 60_000)\n"
+            "for n in range(3):\n"
+            "    app.operator(entities=['notes'], name=f'long {n}')(fail)\n"
+        )
+    async with shop.running():
+        await shop.notes(1)
+        for n in range(3):
+            await shop.until_halted(f"long {n}")
+        result = await shop.ask("status", "--json")
+    assert result.returncode == 1, result.stderr
+    operators = by_name(result)
+    assert all("x" * 60_000 in operators[f"long {n}"]["error"] for n in range(3))

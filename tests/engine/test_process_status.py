@@ -9,7 +9,9 @@ import pytest
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
-from eventscope.errors import DeclarationError
+from eventscope.errors import DeclarationError, NotRunning
+from eventscope.queue.base import QueueError
+from eventscope.queue.records import ProcessStatus
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
 from tests.waiting import until
@@ -166,3 +168,25 @@ def test_a_table_that_there_is_not_is_named() -> None:
     app.entity("posts")
     with pytest.raises(DeclarationError, match=r"there is no entity 'post': did you mean 'posts'"):
         app.processed("post", NOON)
+
+
+async def test_nobody_waits_for_it_when_what_it_knows_cannot_be_kept(
+    connection: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await connection.execute(TABLES)
+    app = EventScope("status")
+    app.entity("posts")
+    async with Engine(app, settings) as engine:
+
+        async def full(status: ProcessStatus) -> None:
+            await asyncio.sleep(0)
+            raise QueueError("the disk is full")
+
+        monkeypatch.setattr(engine._queue, "save_process_status", full)
+        await connection.execute("INSERT INTO posts VALUES (1, now())")
+        token = await app.token(connection)
+        waiting = asyncio.create_task(app.wait_for(token, timeout=60))
+        with pytest.raises(QueueError, match="disk is full"):
+            await engine.settle(20)
+        with pytest.raises(NotRunning):
+            await asyncio.wait_for(waiting, 20)

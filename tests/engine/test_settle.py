@@ -11,8 +11,8 @@ import pytest
 
 from eventscope import Event, EventScope
 from eventscope.demo.embedded import EmbeddedServer
-from eventscope.engine import Engine
-from eventscope.engine.commands import Pause
+from eventscope.engine import Engine, core
+from eventscope.engine.commands import Pause, Resume, StartBackfill
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
 from tests.engine.conftest import Watching, Write
@@ -65,6 +65,36 @@ async def test_a_cascade_after_a_long_backlog_is_waited_for(
     async with Engine(a_cascade(), settings) as engine:
         await engine.settle(60)
         assert await arrived(connection) == 2000
+
+
+async def test_a_cascade_from_a_backfill_is_waited_for(
+    connection: Connection, settings: Settings
+) -> None:
+    """The backfill is done, and what it has written is still on its way to us."""
+    await create_steps(connection)
+    await connection.execute("INSERT INTO step_0 SELECT generate_series(1, 100)")
+    async with Engine(a_cascade(), settings) as engine:
+        reader = engine._reader
+        await engine.settle(60)
+        await engine.command(Pause("step_1"))
+        await engine.command(StartBackfill("step_1"))
+        settling = asyncio.create_task(engine.settle(60))
+        await reader.server_position()
+        position = await reader.server_position()  # behind that which it has asked for
+        reader.ask()
+        await until(lambda: reader.seen >= position)
+        assert reader._intake is not None
+        assert reader._intake.stream is not None
+        reader._intake.stream._unregister()  # it hears nothing
+        await engine.command(Resume("step_1"))
+        await until(lambda: engine._workforce.settled)
+        for _ in range(3):
+            await reader.server_position()
+            await asyncio.wait([settling], timeout=2 * core._SETTLE_CHECK)
+        assert not settling.done()
+        reader._intake.stream._read()
+        await settling
+        assert await arrived(connection) == 100
 
 
 async def test_what_was_committed_without_waiting_for_the_disk_is_waited_for(

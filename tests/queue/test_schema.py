@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from eventscope.event import Lsn
 from eventscope.queue.records import OperatorRecord
@@ -80,3 +83,28 @@ def test_a_queue_of_a_newer_version_is_refused(tmp_path):
         newer.execute(f"PRAGMA user_version = {VERSION + 1}")
         newer.commit()
     refused(path, f"newer eventscope.*format {VERSION + 1}.*update eventscope")
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+async def test_a_disk_that_is_full_at_the_start_is_no_fault_of_the_file(
+    tmp_path: Path, is_old: bool
+) -> None:
+    """The limit of a file's size stands for a disk of that size."""
+    path = tmp_path / "queue.db"
+    if is_old:
+        version_1(path)
+    script = (
+        "import asyncio, resource, sys\n"
+        "from pathlib import Path\n"
+        "from eventscope.queue.sqlite import SqliteQueue\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))\n"
+        "asyncio.run(SqliteQueue.open(Path(sys.argv[1]), retention_events=0, retention_bytes=0))\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-B", "-c", script, str(path), stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    assert b"nothing is lost: mend that, then start again" in errors
+    queue = await opened(path)
+    assert queue.last_seq == (4 if is_old else 0)
+    await queue.close()

@@ -46,6 +46,14 @@ def _documents(values: dict[str, Any]) -> dict[str, tuple[Any, str]]:
     return {text: (python, text) for text, python in values.items()}
 
 
+def _nested(levels: int) -> list[Any]:
+    """A list in a list in a list."""
+    document: list[Any] = []
+    for _ in range(levels - 1):
+        document = [document]
+    return document
+
+
 DOCUMENTS: list[Example] = [
     *said("json", {'{"a":\n1,\r\n\t"b" : []}': ({"a": 1, "b": []}, '{"a": 1,  \t"b" : []}')}),
     *said(
@@ -65,7 +73,11 @@ DOCUMENTS: list[Example] = [
                 '{"a": 1, "a": 2}': INEXACT,
                 "1e9999999999999999999": INEXACT,
                 "9" * 5000: INEXACT,
+                "[" * 500 + "]" * 500: _nested(500),
+                "[" * 501 + "]" * 501: INEXACT,
                 "[" * 3000 + "]" * 3000: INEXACT,
+                "[" + "[], " * 600 + '"]"]': [*([[]] * 600), "]"],
+                r'["\"' + "[" * 600 + '"]': ['"' + "[" * 600],
             }
         ),
     ),
