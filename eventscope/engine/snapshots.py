@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from eventscope.engine.snapshot import BackfillSnapshot, BreakpointSnapshot, OperatorSnapshot
+from eventscope.engine.snapshot import (
+    BackfillSnapshot,
+    BreakpointSnapshot,
+    OperatorSnapshot,
+    ReplaySnapshot,
+)
 from eventscope.operators.breakpoints import Breakpoint
 from eventscope.operators.runner import Runner
+from eventscope.operators.standing import Standing
 from eventscope.queue.records import Backfill
 
 
