@@ -94,10 +94,11 @@ class Workforce:
         if self._ledger is not None:
             runners = [self.runners[name] for name in self._ledgered]
             stands = {runner.operator.name: await runner.standing.place() for runner in runners}
-            places = await self._ledger.claim(identity, stands, self._renamed())
+            await self._ledger.claim(identity, stands, self._renamed())
             if not self._claimed.is_set():
                 for runner in runners:
-                    await runner.standing.take_up(places[runner.operator.name])
+                    offset = self._ledger.offset(runner.operator.name)
+                    await runner.attempts.take_up(offset.place, offset.redone)
         self._claimed.set()
 
     async def run(self, name: str) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from eventscope.event import EventId
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.failure import Failure, Reports
 from eventscope.queue.base import Queue
@@ -110,6 +111,12 @@ class Letters:
         for id in [id for id, one in known if one.target is None and first <= one.seq <= last]:
             await self.drop(id)
 
+    async def redone(self, event: str) -> None:
+        """Note that an event, given by its id, has been tried again with success."""
+        known = self._known.items()
+        for id in [id for id, one in known if one.target is None and one.event == event]:
+            await self.drop(id)
+
     def hurry(self) -> None:
         """Let those that are tried again by themselves be due now."""
         for id, known in self._known.items():
@@ -155,7 +162,11 @@ class Letters:
         if self._last is None or letter.last_at >= self._last.last_at:
             self._last = letter
         self._known[letter.id] = _Known(
-            letter.target, letter.event.seq, letter.attempts, letter.next_retry
+            letter.target,
+            letter.event.seq,
+            letter.event.place.event_id,
+            letter.attempts,
+            letter.next_retry,
         )
         if letter.target is not None:
             self._ids[letter.target] = letter.id
@@ -166,5 +177,6 @@ class _Known(NamedTuple):
 
     target: Target | None
     seq: int
+    event: EventId
     attempts: int
     next_retry: float | None

@@ -295,6 +295,8 @@ class Runner:
             await self.letters.failed(letter.target, letter.event, failure)
 
         done = await self.attempts.make(partial(self._effect.redo, letter), failed)
+        if done:
+            failpoints.hit(failpoints.AFTER_REDO)
         if done and letter.id in self.letters:
             await self.letters.drop(letter.id)
 
