@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -29,13 +30,16 @@ class Letters:
         self._known: dict[int, _Known] = {}
         self._ids: dict[Target, int] = {}
         self._last: DeadLetter | None = None
+        self._changing = asyncio.Lock()
+        """Keeps what is known in step with the queue."""
 
     async def load(self) -> None:
         """Read what earlier runs have left, or a person has changed."""
-        letters = await self._queue.letters(self._operator)
-        self._known, self._ids, self._last = {}, {}, None
-        for letter in letters:
-            self._know(letter)
+        async with self._changing:
+            letters = await self._queue.letters(self._operator)
+            self._known, self._ids, self._last = {}, {}, None
+            for letter in letters:
+                self._know(letter)
 
     def __contains__(self, id: int) -> bool:
         return id in self._known
@@ -75,11 +79,15 @@ class Letters:
 
     async def due(self) -> DeadLetter | None:
         """The first of those whose time has come."""
-        first = self.next_retry
-        if first is None or first > time.time():
-            return None
-        id = next(id for id, known in self._known.items() if known.next_retry == first)
-        return await self._queue.letter(id)
+        async with self._changing:
+            first = self.next_retry
+            if first is None or first > time.time():
+                return None
+            id = next(id for id, known in self._known.items() if known.next_retry == first)
+            letter = await self._queue.letter(id)
+            if letter is None:  # a person has just discarded it
+                self._forget(id)
+            return letter
 
     async def failed(self, target: Target | None, event: QueuedEvent, failure: Failure) -> None:
         """Note a failed attempt at an id, which is tried again later unless it was the last."""
@@ -105,11 +113,12 @@ class Letters:
             for id in [self._ids[target] for target in targets if target in self._ids]:
                 await self.drop(id)
 
-    async def passed(self, first: int, last: int) -> None:
-        """Note that all events from ``first`` to ``last`` have taken effect."""
-        known = self._known.items()
-        for id in [id for id, one in known if one.target is None and first <= one.seq <= last]:
-            await self.drop(id)
+    async def passed(self, events: Iterable[QueuedEvent]) -> None:
+        """Note that events have taken effect."""
+        about = {one.seq: id for id, one in self._known.items() if one.target is None}
+        if about:
+            for id in [about[queued.seq] for queued in events if queued.seq in about]:
+                await self.drop(id)
 
     async def redone(self, event: str) -> None:
         """Note that an event, given by its id, has been tried again with success."""
@@ -124,13 +133,11 @@ class Letters:
                 self._known[id] = known._replace(next_retry=0.0)
 
     async def drop(self, id: int) -> None:
-        """Forget a letter."""
-        known = self._known.pop(id)
-        if self._last is not None and self._last.id == id:
-            self._last = None
-        if known.target is not None:
-            self._ids.pop(known.target, None)
-        await self._queue.drop_letter(id)
+        """Remove a letter, if it is still there."""
+        async with self._changing:
+            await self._queue.drop_letter(id)
+            if id in self._known:
+                self._forget(id)
 
     async def _put(
         self,
@@ -140,17 +147,18 @@ class Letters:
         attempts: int,
         next_retry: float | None,
     ) -> None:
-        self._know(
-            await self._queue.put_letter(
-                self._operator,
-                target,
-                event,
-                attempts=attempts,
-                error=failure.error,
-                traceback=failure.traceback,
-                next_retry=next_retry,
+        async with self._changing:
+            self._know(
+                await self._queue.put_letter(
+                    self._operator,
+                    target,
+                    event,
+                    attempts=attempts,
+                    error=failure.error,
+                    traceback=failure.traceback,
+                    next_retry=next_retry,
+                )
             )
-        )
 
     def _of(self, target: Target | None, event: QueuedEvent) -> _Known | None:
         if target is not None:
@@ -170,6 +178,13 @@ class Letters:
         )
         if letter.target is not None:
             self._ids[letter.target] = letter.id
+
+    def _forget(self, id: int) -> None:
+        known = self._known.pop(id)
+        if self._last is not None and self._last.id == id:
+            self._last = None
+        if known.target is not None:
+            self._ids.pop(known.target, None)
 
 
 class _Known(NamedTuple):

@@ -35,6 +35,10 @@ class TransactionAborted(Exception):
     """A database error was caught inside a transaction that it had aborted."""
 
 
+class TransactionEnded(Exception):
+    """A transaction was ended by who was only to write in it."""
+
+
 class Circle(Exception):
     """Operators follow each other without an end."""
 
@@ -89,6 +93,7 @@ class Session:
             Moved, Fenced: the ledger is not as we have left it, or is another instance's.
             Circle: what operators write has come back to them too often.
             TransactionAborted: a failure inside was hidden, but the server has not forgotten it.
+            TransactionEnded: it was committed or rolled back inside.
         """
         hops = self._hops(events)
         connection = await self._opened()
@@ -204,4 +209,9 @@ def _check(connection: Connection) -> None:
         raise TransactionAborted(
             "a database error was caught, but it has aborted the whole transaction; "
             "put what may fail into `async with tx.transaction()`"
+        )
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        raise TransactionEnded(
+            "COMMIT or ROLLBACK was sent: what it wrote is no longer kept or undone as a whole; "
+            "leave the end of tx to eventscope"
         )
