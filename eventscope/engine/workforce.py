@@ -32,7 +32,11 @@ from eventscope.queue.base import Queue
 from eventscope.queue.marks import Marks
 from eventscope.queue.records import Backfill, OperatorRecord
 from eventscope.replication.assembly import Counts
-from eventscope.replication.connection import SystemIdentity, conninfo
+from eventscope.replication.connection import (
+    SourceError,
+    SystemIdentity,
+    conninfo,
+)
 from eventscope.replication.ledger import ledgered
 from eventscope.settings import Settings
 
@@ -99,6 +103,8 @@ class Workforce:
                 for runner in runners:
                     offset = self._ledger.offset(runner.operator.name)
                     await runner.attempts.take_up(offset.place, offset.redone)
+        if not self._claimed.is_set():
+            await self._leave_ledger()
         self._claimed.set()
 
     async def run(self, name: str) -> None:
@@ -160,6 +166,19 @@ class Workforce:
             await runner.close()
         if self._marks is not None:
             self._marks.close()
+
+    async def _leave_ledger(self) -> None:
+        """See that nobody who does without the ledger is believed to stand where it says.
+
+        It may have been otherwise, and be so again, while the queue knows better.
+        """
+        without = [name for name in self.runners if name not in self._ledgered]
+        if without:
+            ledger = self._ledger or Ledger(self._settings, self._app.name)
+            try:
+                await ledger.drop(*without)
+            except SourceError as error:  # no right to it, or a standby: nobody has been in it
+                _log.debug(str(error))
 
     async def _look_for_orphans(self) -> None:
         known = (record.name for record in await self._queue.operators())

@@ -60,8 +60,10 @@ _RENAME: Final = sql.SQL(
     " AND NOT EXISTS (SELECT FROM {} WHERE slot = %s AND operator = %s)"
 ).format(TABLE, TABLE)
 
+_IS_THERE: Final = "SELECT to_regclass(%s)"
+
 _DROP: Final = sql.SQL(
-    "DELETE FROM {} WHERE slot = %s AND operator = %s AND epoch = coalesce(%s, epoch)"
+    "DELETE FROM {} WHERE slot = %s AND operator = ANY (%s) AND epoch = coalesce(%s, epoch)"
 ).format(TABLE)
 
 # only who holds a row: another claim is to be waited for, and a person who locks the table
@@ -160,21 +162,22 @@ class Ledger:
         except psycopg.Error as error:
             raise _unusable(error) from error
 
-    async def drop(self, operator: str) -> None:
-        """Delete an operator's row, if it is there and ours; without a claim nobody has one.
+    async def drop(self, *operators: str) -> None:
+        """Delete the rows of operators, those that are there and ours, all without a claim.
 
         Raises:
             SourceError: the database cannot be reached, or the table not be used.
         """
         try:
             async with await connect_to_write(self._conninfo) as connection:
-                epoch = self._epoch or None
-                await connection.execute(_DROP, (self.slot, operator, epoch))
-        except psycopg.errors.UndefinedTable:
-            pass
+                [(table,)] = await (await connection.execute(_IS_THERE, (NAME,))).fetchall()
+                if table is not None:
+                    epoch = self._epoch or None
+                    await connection.execute(_DROP, (self.slot, list(operators), epoch))
         except psycopg.Error as error:
             raise _unusable(error) from error
-        self._offsets.pop(operator, None)
+        for operator in operators:
+            self._offsets.pop(operator, None)
 
     async def _is_ours(self, connection: Connection, operators: Iterable[str]) -> bool:
         """Whether all is as our last claim has left it; places may be moving right now."""
