@@ -89,9 +89,19 @@ class Attempts:
         return True
 
     async def take_up(self, place: Place, redone: str) -> None:
-        """Stand where the ledger says, without the letter whose event it says was tried again."""
+        """Stand where the ledger says, without the letters of what it says was done.
+
+        Those are the one that was tried again, and those of events that were replayed.
+        """
+        standing, record = self._standing, self._standing.record
+        first = standing.position + 1
         await self._letters.redone(redone)
-        await self._standing.take_up(place)
+        await standing.take_up(place)
+        if isinstance(self._operator, HandlerOperator) and record.replay_to is not None:
+            end = min(standing.position, record.replay_to) + 1
+            if record.skip is not None:  # which is a letter, and the last that can have been met
+                end = min(end, record.skip)
+            await self._letters.passed(range(first, end))
 
     async def turn_of(self, head: QueuedEvent) -> bool:
         """Wait until an event may be tried; False if something else is to be done first."""

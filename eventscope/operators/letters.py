@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from eventscope.event import EventId
@@ -113,12 +113,11 @@ class Letters:
             for id in [self._ids[target] for target in targets if target in self._ids]:
                 await self.drop(id)
 
-    async def passed(self, events: Iterable[QueuedEvent]) -> None:
-        """Note that events have taken effect."""
-        about = {one.seq: id for id, one in self._known.items() if one.target is None}
-        if about:
-            for id in [about[queued.seq] for queued in events if queued.seq in about]:
-                await self.drop(id)
+    async def passed(self, events: Container[int]) -> None:
+        """Note that events, given by their sequence numbers, have taken effect."""
+        known = self._known.items()
+        for id in [id for id, one in known if one.target is None and one.seq in events]:
+            await self.drop(id)
 
     async def redone(self, event: str) -> None:
         """Note that an event, given by its id, has been tried again with success."""

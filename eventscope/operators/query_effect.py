@@ -63,7 +63,7 @@ class QueryEffect:
         dirty = self._work.mark(events)
         poison = await self._bring_up_to_date(dirty, events, events[-1].place)
         failed = {one.event.seq for one in poison if one.target is None}
-        await self._letters.passed(queued for queued in events if queued.seq not in failed)
+        await self._letters.passed({queued.seq for queued in events} - failed)
         self.skipped += dirty.skipped
         passed(events[-1], len(events))
 

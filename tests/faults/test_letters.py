@@ -37,7 +37,7 @@ def run(shop: Shop) -> Run:
 
 @pytest.fixture
 async def given_up(shop: Shop, run: Run) -> None:
-    """Three events are dead letters, and to be tried again."""
+    """Three events are dead letters, and nothing is refused any more."""
     connection = await shop.connection()
     refuses = shop.directory / "refuses"
     refuses.touch()
@@ -47,13 +47,13 @@ async def given_up(shop: Shop, run: Run) -> None:
         assert await first.ended() == 1, first.lines
     assert letters(shop) == 3
     refuses.unlink()
-    ask_for_retries(shop)
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
 async def test_killed_before_a_letter_is_removed_that_was_tried_again(
     shop: Shop, given_up: None, run: Run, nth: int
 ) -> None:
+    note(shop, "UPDATE dead_letter SET next_retry = 0.0")  # as the command does
     async with run(EVENTSCOPE_FAILPOINT=f"after-redo:{nth}:kill") as killed:
         assert await killed.ended() == -9, killed.lines
     assert (await audited(shop), letters(shop)) == ([1] * nth, 4 - nth), "one is still there"
@@ -61,6 +61,24 @@ async def test_killed_before_a_letter_is_removed_that_was_tried_again(
     async with run() as last:
         assert await last.ended() == 0, last.lines
     assert (await audited(shop), letters(shop)) == ([1, 1, 1, 1], 0)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(f"before-commit:{nth}" for nth in (3, 4, 5)),  # of the two events, and the jump back
+        *(f"after-effect:{nth}" for nth in (1, 2)),
+    ],
+)
+async def test_killed_in_a_replay_of_events_that_are_dead_letters(
+    shop: Shop, given_up: None, run: Run, place: str
+) -> None:
+    note(shop, "UPDATE operator SET rewind_to = 0, replay_to = 2")  # of the first two
+    async with run(EVENTSCOPE_FAILPOINT=f"{place}:kill") as killed:
+        assert await killed.ended() == -9, killed.lines
+    async with run() as last:
+        assert await last.ended() == 1, last.lines
+    assert (await audited(shop), letters(shop)) == ([1, 1], 1), "the third is still a letter"
 
 
 async def audited(shop: Shop) -> list[int]:
@@ -76,7 +94,7 @@ def letters(shop: Shop) -> int:
     return int(count)
 
 
-def ask_for_retries(shop: Shop) -> None:
-    """What the command notes."""
+def note(shop: Shop, statement: str) -> None:
+    """Change what a queue has noted."""
     with closing(sqlite3.connect(shop.directory / "queue.db")) as file, file:
-        file.execute("UPDATE dead_letter SET next_retry = 0.0")
+        file.execute(statement)
