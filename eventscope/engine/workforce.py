@@ -197,6 +197,7 @@ class Workforce:
                 reports,
                 self._queue,
                 shares_target=self._shares_target(operator),
+                applied_until=lambda: runner.standing.record.resume_at or 0,
             )
             reading = Session(
                 self._conninfo(operator), runner.waits_for, cursor_factory=psycopg.AsyncRawCursor

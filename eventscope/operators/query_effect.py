@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class QueryEffect:
         mapped: keeps what rows map to where the WAL does not tell it.
         shares_target: whether another operator writes the same table: they take turns then, or
             one could write what it has read before the other over what the other has written.
+        applied_until: tells up to which event all have taken effect before, in a replay.
     """
 
     def __init__(
@@ -48,19 +49,21 @@ class QueryEffect:
         mapped: Mapped,
         *,
         shares_target: bool = False,
+        applied_until: Callable[[], int] = int,
     ) -> None:
         self.skipped = 0
         """Events of rows without a target, as their id is NULL, since the start."""
         self._operator = operator
         self._session = session
         self._letters = letters
+        self._applied_until = applied_until
         self._reports = reports
         self._work = Recomputation(operator, mapped)
         self._turn = f"eventscope {known_as(operator.target)}" if shares_target else None
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Bring every row that these events may have changed up to date."""
-        dirty = self._work.mark(events)
+        dirty = self._work.mark(events, self._applied_until())
         poison = await self._bring_up_to_date(dirty, events, events[-1].place)
         failed = {one.event.seq for one in poison if one.target is None}
         await self._letters.passed({queued.seq for queued in events} - failed)
