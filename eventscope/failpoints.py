@@ -23,6 +23,8 @@ BEFORE_COMMIT: Final = "before-commit"
 """An operator's effect is written in the database, and not committed."""
 AFTER_EFFECT: Final = "after-effect"
 """An operator's effect is committed, its position is not."""
+AFTER_REDO: Final = "after-redo"
+"""What a dead letter is about is committed, the letter is still there."""
 DURING_PURGE: Final = "during-purge"
 """Some of the history that is to go is gone."""
 
@@ -33,6 +35,7 @@ ALL: Final = (
     AFTER_ACKNOWLEDGE,
     BEFORE_COMMIT,
     AFTER_EFFECT,
+    AFTER_REDO,
     DURING_PURGE,
 )
 

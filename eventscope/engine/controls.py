@@ -239,15 +239,7 @@ class Controls:
 
     async def _try_again(self, record: OperatorRecord, letters: list[DeadLetter]) -> None:
         for letter in letters:
-            await self._queue.put_letter(
-                letter.operator,
-                letter.target,
-                letter.event,
-                attempts=letter.attempts,
-                error=letter.error,
-                traceback=letter.traceback,
-                next_retry=0.0,
-            )
+            await self._queue.retry_letter(letter.id, 0.0)
         await self._reload_letters(record)
 
     async def _reload_letters(self, record: OperatorRecord) -> None:

@@ -33,7 +33,11 @@ from eventscope.queue.base import Queue
 from eventscope.queue.marks import Marks
 from eventscope.queue.records import Backfill, OperatorRecord
 from eventscope.replication.assembly import Counts
-from eventscope.replication.connection import SystemIdentity, conninfo
+from eventscope.replication.connection import (
+    SourceError,
+    SystemIdentity,
+    conninfo,
+)
 from eventscope.replication.ledger import ledgered
 from eventscope.settings import Settings
 
@@ -99,10 +103,13 @@ class Workforce:
         if self._ledger is not None:
             runners = [self.runners[name] for name in self._ledgered]
             stands = {runner.operator.name: await runner.standing.place() for runner in runners}
-            places = await self._ledger.claim(identity, stands, self._renamed())
+            await self._ledger.claim(identity, stands, self._renamed())
             if not self._claimed.is_set():
                 for runner in runners:
-                    await runner.standing.take_up(places[runner.operator.name])
+                    offset = self._ledger.offset(runner.operator.name)
+                    await runner.attempts.take_up(offset.place, offset.redone)
+        if not self._claimed.is_set():
+            await self._leave_ledger()
         self._claimed.set()
 
     async def run(self, name: str) -> None:
@@ -167,6 +174,19 @@ class Workforce:
         if self._marks is not None:
             self._marks.close()
 
+    async def _leave_ledger(self) -> None:
+        """See that nobody who does without the ledger is believed to stand where it says.
+
+        It may have been otherwise, and be so again, while the queue knows better.
+        """
+        without = [name for name in self.runners if name not in self._ledgered]
+        if without:
+            ledger = self._ledger or Ledger(self._settings, self._app.name)
+            try:
+                await ledger.drop(*without)
+            except SourceError as error:  # no right to it, or a standby: nobody has been in it
+                _log.debug(str(error))
+
     async def _look_for_orphans(self) -> None:
         known = (record.name for record in await self._queue.operators())
         self.orphans = tuple(name for name in known if name not in self.runners)
@@ -184,6 +204,7 @@ class Workforce:
                 reports,
                 self._queue,
                 shares_target=self._shares_target(operator),
+                applied_until=lambda: runner.standing.record.resume_at or 0,
             )
             reading = Session(
                 self._conninfo(operator), runner.waits_for, cursor_factory=psycopg.AsyncRawCursor

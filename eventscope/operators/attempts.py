@@ -16,7 +16,7 @@ from eventscope.operators.offsets import Moved
 from eventscope.operators.session import ConnectionLost
 from eventscope.operators.standing import Standing
 from eventscope.queue.base import QueueError
-from eventscope.queue.event import QueuedEvent
+from eventscope.queue.event import Place, QueuedEvent
 from eventscope.replication.connection import SourceError
 
 _RECONNECT_WAITS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -77,7 +77,7 @@ class Attempts:
             await self._activity.sleep(wait)
             return False
         except Moved as moved:
-            await self._standing.take_up(moved.place)
+            await self.take_up(moved.place, moved.redone)
             return False
         except (SourceError, QueueError):
             raise
@@ -87,6 +87,21 @@ class Attempts:
             return False
         self._lost = 0
         return True
+
+    async def take_up(self, place: Place, redone: str) -> None:
+        """Stand where the ledger says, without the letters of what it says was done.
+
+        Those are the one that was tried again, and those of events that were replayed.
+        """
+        standing, record = self._standing, self._standing.record
+        first = standing.position + 1
+        await self._letters.redone(redone)
+        await standing.take_up(place)
+        if isinstance(self._operator, HandlerOperator) and record.replay_to is not None:
+            end = min(standing.position, record.replay_to) + 1
+            if record.skip is not None:  # which is a letter, and the last that can have been met
+                end = min(end, record.skip)
+            await self._letters.passed(range(first, end))
 
     async def turn_of(self, head: QueuedEvent) -> bool:
         """Wait until an event may be tried; False if something else is to be done first."""

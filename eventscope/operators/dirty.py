@@ -168,6 +168,8 @@ class Marker:
             MappingError: a row without the mapping column.
         """
         dirty = Dirty(applied_until=applied_until)
+        if applied_until:  # what has left their ids since is not known
+            dirty.swept.update(self._operator.delete_with)
         sources = self._sources
         inserted: dict[Texts, QueuedEvent] = {}  # apart, as most events are of this kind
         for queued in events:

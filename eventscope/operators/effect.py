@@ -23,7 +23,7 @@ class Effect(Protocol):
 
         Raises:
             ConnectionLost: the database is away; nothing is wrong with the events.
-            Moved: the ledger stands elsewhere.
+            Moved: the ledger is not as we have left it.
         """
 
     async def redo(self, letter: DeadLetter) -> None:

@@ -102,16 +102,19 @@ class TransactionEffect:
         try:
             for queued in events:
                 self._mark(queued.seq)
-                await self._apply(queued, queued.place)
+                async with self._session.transaction([queued], queued.place) as tx:
+                    await self._call(queued.event(), tx=tx)
                 if passed(queued, 1):
                     break
         finally:
             self._mark(0)
 
     async def redo(self, letter: DeadLetter) -> None:
-        """Call the handler with an event that was given up."""
+        """Call the handler with an event that was given up, and commit that it was."""
+        event = letter.event.event()
         with marked(self._mark, letter.event):
-            await self._apply(letter.event, None)
+            async with self._session.transaction([letter.event], redone=event.id) as tx:
+                await self._call(event, tx=tx)
 
     async def jump(self, place: Place) -> None:
         """Stand elsewhere in the ledger."""
@@ -120,7 +123,3 @@ class TransactionEffect:
     async def close(self) -> None:
         """Close the connection."""
         await self._session.close()
-
-    async def _apply(self, queued: QueuedEvent, to: Place | None) -> None:
-        async with self._session.transaction([queued], to) as tx:
-            await self._call(queued.event(), tx=tx)

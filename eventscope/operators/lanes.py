@@ -148,6 +148,8 @@ def _of_row(event: Event) -> Hashable:
 def _of_column(event: Event, column: str) -> Hashable:
     if event.type == "truncate" or column in (event.changes or ()):
         return None
+    if event.type == "update" and column in event.unknown and column not in event.key_columns:
+        return None  # it may have been another one
     row = event.new_record or event.old_record or {}
     if column not in row and column not in event.source.columns:
         raise LookupError(f"key names column {column!r}, which {event.name} does not have")

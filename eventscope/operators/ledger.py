@@ -35,7 +35,7 @@ _PATIENCE: Final = 5.0
 _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 _ROWS: Final = sql.SQL(
-    "SELECT operator, system_id, end_lsn::text, index, epoch FROM {} WHERE slot = %s"
+    "SELECT operator, system_id, end_lsn::text, index, redone, epoch FROM {} WHERE slot = %s"
 ).format(TABLE)
 
 # the id of the transaction, so that a number never comes again when all rows were deleted
@@ -49,10 +49,10 @@ _CLAIM: Final = sql.SQL(
 ).format(TABLE)
 
 _PUT: Final = sql.SQL(
-    "INSERT INTO {} VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp())"
+    "INSERT INTO {} VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp(), '')"
     " ON CONFLICT (slot, operator) DO UPDATE SET system_id = excluded.system_id,"
     " timeline = excluded.timeline, end_lsn = excluded.end_lsn, index = excluded.index,"
-    " epoch = excluded.epoch, updated_at = excluded.updated_at"
+    " epoch = excluded.epoch, updated_at = excluded.updated_at, redone = ''"
 ).format(TABLE)
 
 _RENAME: Final = sql.SQL(
@@ -60,8 +60,10 @@ _RENAME: Final = sql.SQL(
     " AND NOT EXISTS (SELECT FROM {} WHERE slot = %s AND operator = %s)"
 ).format(TABLE, TABLE)
 
+_IS_THERE: Final = "SELECT to_regclass(%s)"
+
 _DROP: Final = sql.SQL(
-    "DELETE FROM {} WHERE slot = %s AND operator = %s AND epoch = coalesce(%s, epoch)"
+    "DELETE FROM {} WHERE slot = %s AND operator = ANY (%s) AND epoch = coalesce(%s, epoch)"
 ).format(TABLE)
 
 # only who holds a row: another claim is to be waited for, and a person who locks the table
@@ -78,6 +80,7 @@ class _Row(NamedTuple):
     system_id: str
     epoch: int
     place: Place
+    redone: str
 
 
 class Ledger:
@@ -120,7 +123,8 @@ class Ledger:
 
         Whoever had them before cannot move them any more; a transaction of theirs that is open
         is ended if it takes long. Rows of operators that are not named keep their places. If
-        nobody else has claimed them since our last claim, nothing is changed.
+        nobody else has claimed them since our last claim, nothing is changed. If somebody has,
+        and has moved an operator, its offset finds that out with its next move.
 
         Args:
             identity: of the server that the slot is read from. A row of another one came here
@@ -158,21 +162,22 @@ class Ledger:
         except psycopg.Error as error:
             raise _unusable(error) from error
 
-    async def drop(self, operator: str) -> None:
-        """Delete an operator's row, if it is there and ours; without a claim nobody has one.
+    async def drop(self, *operators: str) -> None:
+        """Delete the rows of operators, those that are there and ours, all without a claim.
 
         Raises:
             SourceError: the database cannot be reached, or the table not be used.
         """
         try:
             async with await connect_to_write(self._conninfo) as connection:
-                epoch = self._epoch or None
-                await connection.execute(_DROP, (self.slot, operator, epoch))
-        except psycopg.errors.UndefinedTable:
-            pass
+                [(table,)] = await (await connection.execute(_IS_THERE, (NAME,))).fetchall()
+                if table is not None:
+                    epoch = self._epoch or None
+                    await connection.execute(_DROP, (self.slot, list(operators), epoch))
         except psycopg.Error as error:
             raise _unusable(error) from error
-        self._offsets.pop(operator, None)
+        for operator in operators:
+            self._offsets.pop(operator, None)
 
     async def _is_ours(self, connection: Connection, operators: Iterable[str]) -> bool:
         """Whether all is as our last claim has left it; places may be moving right now."""
@@ -191,13 +196,13 @@ class Ledger:
         ending = asyncio.create_task(self._end_holders(connection.info.backend_pid))
         try:
             async with connection.transaction():
-                epoch, places = await self._claimed(connection, identity, stands, renamed)
+                epoch, found = await self._claimed(connection, identity, stands, renamed)
         finally:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
         self._epoch = epoch
-        for operator, place in places.items():
-            self.offset(operator).place = place
+        for operator, (place, redone) in found.items():
+            self.offset(operator).begin(place, redone)
 
     async def _claimed(
         self,
@@ -205,7 +210,7 @@ class Ledger:
         identity: SystemIdentity,
         stands: Mapping[str, Place | None],
         renamed: Iterable[tuple[str, str]],
-    ) -> tuple[int, dict[str, Place]]:
+    ) -> tuple[int, dict[str, tuple[Place, str]]]:
         slot, system_id, timeline = self.slot, identity.system_id, identity.timeline
         await connection.execute(_ONE_AT_A_TIME, (f"{NAME} {slot}",))
         for old, new in renamed:
@@ -213,11 +218,11 @@ class Ledger:
         [(epoch,)] = await (await connection.execute(_NEXT_EPOCH, (slot,))).fetchall()
         await connection.execute(_CLAIM, (epoch, system_id, timeline, slot))
         rows = await self._rows(connection)
-        places = {}
+        found = {}
         for operator, stand in stands.items():
             row = rows.get(operator)
             if row is not None and row.system_id == system_id:
-                places[operator] = row.place
+                found[operator] = row.place, row.redone
                 continue
             if row is not None:
                 _log.warning(
@@ -225,17 +230,18 @@ class Ledger:
                     f" ({row.system_id}, this is {system_id}): not believed",
                     operator=operator,
                 )
-            place = places[operator] = stand or START
+            place = stand or START
+            found[operator] = place, ""
             values = (system_id, timeline, str(place.end_lsn), place.index, epoch)
             await connection.execute(_PUT, (slot, operator, *values))
-        return epoch, places
+        return epoch, found
 
     async def _rows(self, connection: Connection) -> dict[str, _Row]:
         """The slot's rows, by operator."""
         cursor = await connection.execute(_ROWS, (self.slot,))
         return {
-            operator: _Row(system_id, epoch, Place(Lsn.parse(end_lsn), index))
-            for operator, system_id, end_lsn, index, epoch in await cursor.fetchall()
+            operator: _Row(system_id, epoch, Place(Lsn.parse(end_lsn), index), redone)
+            for operator, system_id, end_lsn, index, redone, epoch in await cursor.fetchall()
         }
 
     async def _end_holders(self, pid: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
+from eventscope.event import EventId
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.failure import Failure, Reports
 from eventscope.queue.base import Queue
@@ -28,13 +30,16 @@ class Letters:
         self._known: dict[int, _Known] = {}
         self._ids: dict[Target, int] = {}
         self._last: DeadLetter | None = None
+        self._changing = asyncio.Lock()
+        """Keeps what is known in step with the queue."""
 
     async def load(self) -> None:
         """Read what earlier runs have left, or a person has changed."""
-        letters = await self._queue.letters(self._operator)
-        self._known, self._ids, self._last = {}, {}, None
-        for letter in letters:
-            self._know(letter)
+        async with self._changing:
+            letters = await self._queue.letters(self._operator)
+            self._known, self._ids, self._last = {}, {}, None
+            for letter in letters:
+                self._know(letter)
 
     def __contains__(self, id: int) -> bool:
         return id in self._known
@@ -74,11 +79,15 @@ class Letters:
 
     async def due(self) -> DeadLetter | None:
         """The first of those whose time has come."""
-        first = self.next_retry
-        if first is None or first > time.time():
-            return None
-        id = next(id for id, known in self._known.items() if known.next_retry == first)
-        return await self._queue.letter(id)
+        async with self._changing:
+            first = self.next_retry
+            if first is None or first > time.time():
+                return None
+            id = next(id for id, known in self._known.items() if known.next_retry == first)
+            letter = await self._queue.letter(id)
+            if letter is None:  # a person has just discarded it
+                self._forget(id)
+            return letter
 
     async def failed(self, target: Target | None, event: QueuedEvent, failure: Failure) -> None:
         """Note a failed attempt at an id, which is tried again later unless it was the last."""
@@ -104,10 +113,16 @@ class Letters:
             for id in [self._ids[target] for target in targets if target in self._ids]:
                 await self.drop(id)
 
-    async def passed(self, first: int, last: int) -> None:
-        """Note that all events from ``first`` to ``last`` have taken effect."""
+    async def passed(self, events: Container[int]) -> None:
+        """Note that events, given by their sequence numbers, have taken effect."""
         known = self._known.items()
-        for id in [id for id, one in known if one.target is None and first <= one.seq <= last]:
+        for id in [id for id, one in known if one.target is None and one.seq in events]:
+            await self.drop(id)
+
+    async def redone(self, event: str) -> None:
+        """Note that an event, given by its id, has been tried again with success."""
+        known = self._known.items()
+        for id in [id for id, one in known if one.target is None and one.event == event]:
             await self.drop(id)
 
     def hurry(self) -> None:
@@ -117,13 +132,11 @@ class Letters:
                 self._known[id] = known._replace(next_retry=0.0)
 
     async def drop(self, id: int) -> None:
-        """Forget a letter."""
-        known = self._known.pop(id)
-        if self._last is not None and self._last.id == id:
-            self._last = None
-        if known.target is not None:
-            self._ids.pop(known.target, None)
-        await self._queue.drop_letter(id)
+        """Remove a letter, if it is still there."""
+        async with self._changing:
+            await self._queue.drop_letter(id)
+            if id in self._known:
+                self._forget(id)
 
     async def _put(
         self,
@@ -133,17 +146,18 @@ class Letters:
         attempts: int,
         next_retry: float | None,
     ) -> None:
-        self._know(
-            await self._queue.put_letter(
-                self._operator,
-                target,
-                event,
-                attempts=attempts,
-                error=failure.error,
-                traceback=failure.traceback,
-                next_retry=next_retry,
+        async with self._changing:
+            self._know(
+                await self._queue.put_letter(
+                    self._operator,
+                    target,
+                    event,
+                    attempts=attempts,
+                    error=failure.error,
+                    traceback=failure.traceback,
+                    next_retry=next_retry,
+                )
             )
-        )
 
     def _of(self, target: Target | None, event: QueuedEvent) -> _Known | None:
         if target is not None:
@@ -155,10 +169,21 @@ class Letters:
         if self._last is None or letter.last_at >= self._last.last_at:
             self._last = letter
         self._known[letter.id] = _Known(
-            letter.target, letter.event.seq, letter.attempts, letter.next_retry
+            letter.target,
+            letter.event.seq,
+            letter.event.place.event_id,
+            letter.attempts,
+            letter.next_retry,
         )
         if letter.target is not None:
             self._ids[letter.target] = letter.id
+
+    def _forget(self, id: int) -> None:
+        known = self._known.pop(id)
+        if self._last is not None and self._last.id == id:
+            self._last = None
+        if known.target is not None:
+            self._ids.pop(known.target, None)
 
 
 class _Known(NamedTuple):
@@ -166,5 +191,6 @@ class _Known(NamedTuple):
 
     target: Target | None
     seq: int
+    event: EventId
     attempts: int
     next_retry: float | None

@@ -49,7 +49,7 @@ class ListEffect:
                 part = events[start : start + size]
                 self._mark(part[0].seq)
                 try:
-                    await self._apply(part, part[-1].place)
+                    await self._apply(part)
                 except (ConnectionLost, Moved, SourceError):
                     raise
                 except Exception as error:
@@ -71,7 +71,7 @@ class ListEffect:
     async def redo(self, letter: DeadLetter) -> None:
         """Call the handler with an event that was given up."""
         with marked(self._mark, letter.event):
-            await self._apply([letter.event], None)
+            await self._apply([letter.event], redo=True)
 
     async def jump(self, place: Place) -> None:
         """Stand elsewhere in the ledger."""
@@ -83,10 +83,11 @@ class ListEffect:
         if self._session is not None:
             await self._session.close()
 
-    async def _apply(self, events: Sequence[QueuedEvent], to: Place | None) -> None:
+    async def _apply(self, events: Sequence[QueuedEvent], *, redo: bool = False) -> None:
         heard = [queued.event() for queued in events]
         if self._session is None:
             await self._call(heard)
             return
-        async with self._session.transaction(events, to) as tx:
+        to, redone = (None, heard[0].id) if redo else (events[-1].place, "")
+        async with self._session.transaction(events, to, redone=redone) as tx:
             await self._call(heard, tx=tx)

@@ -111,7 +111,8 @@ class ShadowMap:
             batch = _Batch(some[-1].source, some[0].queued.seq)
             batch.again = batch.first <= applied_until
             facts = await self._facts(batch, some)
-            some = [self._fill(batch, facts, change, applied_until) for change in some]
+            if batch.source.entity not in told:  # or a row may have moved in between
+                some = [self._fill(batch, facts, change, applied_until) for change in some]
             for place, change in zip(places, some, strict=True):
                 filled[place] = change
             is_complete = self._maps[batch.source.entity].snapshot is not None

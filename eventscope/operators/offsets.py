@@ -4,6 +4,9 @@ A ledger has one row for each operator of a slot: the last event that it has app
 moved in the transaction that holds the event's effect, so the two are there or not together. And
 it is moved only from where the operator thinks that it stands, in the epoch that its instance has
 claimed: an instance that was suspended while another one took over cannot write any more.
+
+An event that was given up and is tried again out of its order leaves the operator where it
+stands. Its id is noted beside that, until the next transaction, before which the letter is gone.
 """
 
 from __future__ import annotations
@@ -21,13 +24,14 @@ from eventscope.replication.connection import Connection, SourceError
 from eventscope.replication.ledger import NAME, TABLE
 
 _MOVE: Final = sql.SQL(
-    "UPDATE {} SET end_lsn = $1, index = $2, updated_at = clock_timestamp()"
-    " WHERE slot = $3 AND operator = $4 AND epoch = $5 AND end_lsn = $6 AND index = $7"
+    "UPDATE {} SET end_lsn = $1, index = $2, redone = $3, updated_at = clock_timestamp()"
+    " WHERE slot = $4 AND operator = $5 AND epoch = $6"
+    " AND end_lsn = $7 AND index = $8 AND redone = $9"
     " RETURNING true"
 ).format(TABLE)
 
 _LOOK: Final = sql.SQL(
-    "SELECT epoch, end_lsn::text, index FROM {} WHERE slot = $1 AND operator = $2"
+    "SELECT epoch, end_lsn::text, index, redone FROM {} WHERE slot = $1 AND operator = $2"
 ).format(TABLE)
 
 Cursor = psycopg.AsyncCursor[Any]
@@ -53,9 +57,11 @@ class Moved(Exception):
     After a commit whose outcome was not known, or when the server has lost commits.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, redone: str) -> None:
         super().__init__(f"the operator stands at {place.end_lsn}/{place.index}")
         self.place = place
+        self.redone = redone
+        """The id of the event that was tried again there with success, or nothing."""
 
 
 class Claim(Protocol):
@@ -84,28 +90,47 @@ class Offset:
         self.operator = operator
         self.place = place
         """Where it stands, as far as we know."""
+        self.redone = ""
+        """The id of the event that was tried again since it has come there, or nothing."""
         self._claim = claim
-        self._target = place
+        self._has_begun = False
+        self._target = (place, "")
 
-    async def move(self, connection: Connection, new: Place) -> Cursor:
+    def begin(self, place: Place, redone: str) -> None:
+        """Hear what a claim has found.
+
+        Only the first one can tell an offset where it stands: from then on the operator is to
+        hear of what another instance has done, and does with the next ``move``.
+        """
+        if not self._has_begun:
+            self.place, self.redone, self._has_begun = place, redone, True
+
+    async def move(self, connection: Connection, new: Place, redone: str = "") -> Cursor:
         """Move it as a part of the connection's transaction; the first statement there.
 
         In pipeline mode this waits for nothing. Whether it moved tells ``check``, which is to be
         called with the result before the transaction is committed.
+
+        Args:
+            connection: in a transaction.
+            new: where it then stands.
+            redone: the id of an event that is tried again in this transaction, out of its order.
         """
         claim, old = self._claim, self.place
-        self._target = new
+        self._target = (new, redone)
         cursor = _cursor(connection)
+        row = (claim.slot, self.operator, claim.epoch, old.end_lsn, old.index, self.redone)
         # as text without a type, so that it is one statement to the server for all numbers
-        row = (claim.slot, self.operator, claim.epoch, old.end_lsn, old.index)
-        await cursor.execute(_MOVE, [str(value) for value in (new.end_lsn, new.index, *row)])
+        values = [str(value) for value in (new.end_lsn, new.index, redone, *row)]
+        await cursor.execute(_MOVE, values)
         return cursor
 
     async def check(self, connection: Connection, moving: Cursor) -> None:
         """See whether ``move`` has moved it; waits for the answer.
 
         Raises:
-            Moved: it stood elsewhere, and ``place`` says where now.
+            Moved: it stood elsewhere, or what was tried again was another event or none;
+                ``place`` and ``redone`` are right now.
             Fenced: another instance has taken over.
             SourceError: its row is gone.
         """
@@ -120,7 +145,7 @@ class Offset:
                 f"{NAME} has no row of operator {self.operator} and slot {claim.slot} any more:"
                 f" start again, to go on from where the queue file says that it stands"
             )
-        epoch, end_lsn, index = row
+        epoch, end_lsn, index, redone = row
         if epoch > ours:
             raise Fenced(claim.slot, ours, epoch)
         if epoch < ours:
@@ -128,12 +153,12 @@ class Offset:
                 f"{NAME} has gone back to epoch {epoch}, ours is {ours}: the database has been put"
                 f" back to an older state; start again"
             )
-        self.place = Place(Lsn.parse(end_lsn), index)
-        raise Moved(self.place)
+        self.place, self.redone = Place(Lsn.parse(end_lsn), index), redone
+        raise Moved(self.place, self.redone)
 
     def confirm(self) -> None:
         """Hear that the transaction of the last ``move`` has been committed."""
-        self.place = self._target
+        self.place, self.redone = self._target
 
 
 def _cursor(connection: Connection) -> Cursor:

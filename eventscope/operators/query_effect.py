@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from eventscope.operators.effect import Passed
 from eventscope.operators.facts import Mapped
 from eventscope.operators.failure import Reports
 from eventscope.operators.letters import Letters
-from eventscope.operators.query import Recomputation
+from eventscope.operators.query import Poison, Recomputation
 from eventscope.operators.session import Session
 from eventscope.operators.sqlstates import TRANSIENT_ATTEMPTS, is_general, is_transient
 from eventscope.queue.event import Place, QueuedEvent
@@ -37,6 +37,7 @@ class QueryEffect:
         mapped: keeps what rows map to where the WAL does not tell it.
         shares_target: whether another operator writes the same table: they take turns then, or
             one could write what it has read before the other over what the other has written.
+        applied_until: tells up to which event all have taken effect before, in a replay.
     """
 
     def __init__(
@@ -48,20 +49,24 @@ class QueryEffect:
         mapped: Mapped,
         *,
         shares_target: bool = False,
+        applied_until: Callable[[], int] = int,
     ) -> None:
         self.skipped = 0
         """Events of rows without a target, as their id is NULL, since the start."""
         self._operator = operator
         self._session = session
         self._letters = letters
+        self._applied_until = applied_until
         self._reports = reports
         self._work = Recomputation(operator, mapped)
         self._turn = f"eventscope {known_as(operator.target)}" if shares_target else None
 
     async def apply(self, events: Sequence[QueuedEvent], passed: Passed) -> None:
         """Bring every row that these events may have changed up to date."""
-        dirty = self._work.mark(events)
-        await self._bring_up_to_date(dirty, events, events[-1].place)
+        dirty = self._work.mark(events, self._applied_until())
+        poison = await self._bring_up_to_date(dirty, events, events[-1].place)
+        failed = {one.event.seq for one in poison if one.target is None}
+        await self._letters.passed({queued.seq for queued in events} - failed)
         self.skipped += dirty.skipped
         passed(events[-1], len(events))
 
@@ -76,7 +81,7 @@ class QueryEffect:
 
     async def refill(self, dirty: Dirty) -> int:
         """Bring ids up to date that no event has marked; returns how many of them failed."""
-        return await self._bring_up_to_date(dirty, (), None)
+        return len(await self._bring_up_to_date(dirty, (), None))
 
     async def jump(self, place: Place) -> None:
         """Stand elsewhere in the ledger."""
@@ -88,15 +93,15 @@ class QueryEffect:
 
     async def _bring_up_to_date(
         self, dirty: Dirty, events: Collection[QueuedEvent], to: Place | None
-    ) -> int:
-        """Returns how many ids have failed."""
+    ) -> Sequence[Poison]:
+        """Returns what has failed."""
         try:
             await self._at_once(dirty, events, to)
         except psycopg.Error as error:
             if is_general(error) or self._operator.on_failure == "halt":
                 raise
             return await self._without_poison(dirty, events, to)
-        return 0
+        return ()
 
     async def _at_once(
         self, dirty: Dirty, events: Collection[QueuedEvent], to: Place | None
@@ -115,7 +120,7 @@ class QueryEffect:
 
     async def _without_poison(
         self, dirty: Dirty, events: Collection[QueuedEvent], to: Place | None
-    ) -> int:
+    ) -> Sequence[Poison]:
         async with self._transaction(events, to) as connection:
             poison = await self._work.isolate(connection, dirty)
             # kept before the commit, after which nobody would know of them any more
@@ -124,7 +129,7 @@ class QueryEffect:
         await self._work.committed(dirty)
         failed = {one.target for one in poison}
         await self._letters.healed(id_ for id_ in dirty.ids if id_ not in failed)
-        return len(poison)
+        return poison
 
     @asynccontextmanager
     async def _transaction(

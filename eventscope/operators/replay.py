@@ -17,6 +17,8 @@ async def begin(standing: Standing, effect: Effect) -> None:
     start = standing.record.rewind_to or 0
     await effect.jump(await standing.place(start))
     standing.position = start
+    if standing.record.rewind_to != start:
+        return  # another one has been asked for meanwhile, and begins next
     await standing.note(rewind_to=None, skip=None, **NO_FAILURE)
     await standing.stand(start)
 
@@ -26,5 +28,8 @@ async def end(standing: Standing, effect: Effect) -> None:
     end = max(standing.record.resume_at or 0, standing.position)
     await effect.jump(await standing.place(end))
     standing.position = end
-    await standing.note(replay_to=None, resume_at=None)
+    if standing.record.rewind_to is None:
+        await standing.note(replay_to=None, resume_at=None)
+    else:  # another one has been asked for meanwhile, whose end is noted
+        await standing.note(resume_at=None)
     await standing.stand(end)

@@ -148,6 +148,7 @@ class Runner:
         """Hear that dead letters have been changed."""
         await self.letters.load()
         self.activity.nudge()
+        self.activity.on_progress()
 
     async def change_backfill(self, wanted: Backfill | None) -> None:
         """Begin a backfill, have it go on in another way, or end it."""
@@ -248,7 +249,8 @@ class Runner:
             else:
                 apply = partial(self._effect.apply, self.gate.open_part(events), self._passed)
                 done = await self.attempts.make(apply, failed)
-                await self.letters.passed(head.seq, self.standing.position)
+                if not isinstance(self._effect, QueryEffect):  # which knows better
+                    await self.letters.passed(range(head.seq, self.standing.position + 1))
                 self._note_success(events, began_at)
             if not done:
                 return False
@@ -293,10 +295,12 @@ class Runner:
         """Try once more what was given up, or could not be done at first."""
 
         async def failed(failure: Failure) -> None:
-            await self.letters.failed(letter.target, letter.event, failure)
+            if letter.id in self.letters:  # and has not been discarded meanwhile
+                await self.letters.failed(letter.target, letter.event, failure)
 
         done = await self.attempts.make(partial(self._effect.redo, letter), failed)
-        if done and letter.id in self.letters:
+        if done:
+            failpoints.hit(failpoints.AFTER_REDO)
             await self.letters.drop(letter.id)
 
     async def _rest(self) -> None:

@@ -35,6 +35,10 @@ class TransactionAborted(Exception):
     """A database error was caught inside a transaction that it had aborted."""
 
 
+class TransactionEnded(Exception):
+    """A transaction was ended by who was only to write in it."""
+
+
 class Circle(Exception):
     """Operators follow each other without an end."""
 
@@ -72,6 +76,7 @@ class Session:
         events: Collection[QueuedEvent] = (),
         to: Place | None = None,
         *,
+        redone: str = "",
         pipelined: bool = False,
     ) -> AsyncIterator[Connection]:
         """Run a transaction that sees those which wrote the given events.
@@ -79,14 +84,16 @@ class Session:
         Args:
             events: what it is about.
             to: where the operator stands with its commit; None: where it does now.
+            redone: the id of an event that is tried again out of its order.
             pipelined: do not wait for the outcome of each statement; failures come at the end.
 
         Raises:
             ConnectionLost: the connection could not be opened or did not survive. Whether a
                 commit that was under way succeeded is not known then.
-            Moved, Fenced: the ledger stands elsewhere, or is another instance's.
+            Moved, Fenced: the ledger is not as we have left it, or is another instance's.
             Circle: what operators write has come back to them too often.
             TransactionAborted: a failure inside was hidden, but the server has not forgotten it.
+            TransactionEnded: it was committed or rolled back inside.
         """
         hops = self._hops(events)
         connection = await self._opened()
@@ -94,7 +101,7 @@ class Session:
             for xid in {event.transaction.xid for event in events} - {0}:
                 await self._fence.wait(connection, xid)
             pipeline = connection.pipeline() if pipelined else nullcontext()
-            moving = self._moving(connection, to, early=not pipelined)
+            moving = self._moving(connection, to, redone, early=not pipelined)
             async with pipeline, connection.transaction(), moving:
                 if hops:
                     cursor = psycopg.AsyncRawCursor(connection)
@@ -137,14 +144,14 @@ class Session:
 
     @asynccontextmanager
     async def _moving(
-        self, connection: Connection, to: Place | None, *, early: bool
+        self, connection: Connection, to: Place | None, redone: str, *, early: bool
     ) -> AsyncIterator[None]:
         """Move in the ledger, and see that this was possible: ``early``, or before the commit."""
         offset = self._offset
         if offset is None:
             yield
             return
-        moving = await offset.move(connection, to or offset.place)
+        moving = await offset.move(connection, to or offset.place, redone)
         if early:
             await offset.check(connection, moving)
         yield
@@ -202,4 +209,9 @@ def _check(connection: Connection) -> None:
         raise TransactionAborted(
             "a database error was caught, but it has aborted the whole transaction; "
             "put what may fail into `async with tx.transaction()`"
+        )
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        raise TransactionEnded(
+            "COMMIT or ROLLBACK was sent: what it wrote is no longer kept or undone as a whole; "
+            "leave the end of tx to eventscope"
         )

@@ -112,6 +112,9 @@ class Desk(Protocol):
     async def letter(self, id: int) -> DeadLetter | None:
         """One letter."""
 
+    async def retry_letter(self, id: int, at: float) -> None:
+        """Have a letter be tried again at a time; one that is gone stays gone."""
+
     async def drop_letter(self, id: int) -> None:
         """Forget a letter; idempotent."""
 

@@ -141,6 +141,10 @@ class Desk(DeskView):
         [row] = await self._keep(_PUT_LETTER, values)
         return letter_of(row)
 
+    async def retry_letter(self, id: int, at: float) -> None:
+        """Have a letter be tried again at a time; one that is gone stays gone."""
+        await self._keep("UPDATE dead_letter SET next_retry = ? WHERE id = ?", (at, id))
+
     async def drop_letter(self, id: int) -> None:
         """Forget a letter; idempotent."""
         await self._keep("DELETE FROM dead_letter WHERE id = ?", (id,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from eventscope.event import Event, EventType, Lsn
+from eventscope.event import Event, EventId, EventType, Lsn
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
 from eventscope.replication.relations import Relation, Transaction, event_of
 
@@ -16,6 +16,11 @@ class Place(NamedTuple):
     """The end of its transaction."""
     index: int  # type: ignore[assignment]
     """Its number in it, from 0."""
+
+    @property
+    def event_id(self) -> EventId:
+        """The name of the event there."""
+        return EventId.of(self.end_lsn, self.index)
 
 
 class QueuedEvent(NamedTuple):

@@ -114,6 +114,11 @@ class MemoryDesk:
         """One letter."""
         return self._letters.get(id)
 
+    async def retry_letter(self, id: int, at: float) -> None:
+        """Have a letter be tried again at a time; one that is gone stays gone."""
+        if id in self._letters:
+            self._letters[id] = replace(self._letters[id], next_retry=at)
+
     async def drop_letter(self, id: int) -> None:
         """Forget a letter; idempotent."""
         self._letters.pop(id, None)

@@ -6,7 +6,7 @@ nobody publishes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +32,10 @@ _COLUMNS: Final = {
     "index": "integer",
     "epoch": "bigint",
     "updated_at": "timestamp with time zone",
+    "redone": "text",
 }
+_ADDED: Final = {"redone": sql.SQL("text NOT NULL DEFAULT ''")}
+"""Columns that the table did not have at first; rows of that time are right with the default."""
 _SHAPE: Final = "ledger_shape"
 _KEY: Final = ("slot", "operator")
 _RIGHTS: Final[tuple[Right, ...]] = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -85,6 +88,11 @@ class LedgerTable:
         """The rights on an existing table that operators need and the role does not have."""
         return [right for right in _RIGHTS if right not in self.rights]
 
+    @property
+    def later(self) -> list[str]:
+        """The columns that an existing table of an earlier version is to get."""
+        return [name for name in _ADDED if name not in (self.columns or _ADDED)]
+
 
 def ledgered(app: EventScope) -> tuple[str, ...]:
     """The operators whose effect and progress can be committed together."""
@@ -125,8 +133,15 @@ def examine(table: LedgerTable) -> Iterator[Finding]:
             f"role {table.role} may not make table {NAME}",
             statement("GRANT USAGE, CREATE ON SCHEMA {} TO {}", _SCHEMA, role),
         )
-    elif table.columns != _COLUMNS or tuple(table.key) != _KEY:
+    elif _shape(table) != _COLUMNS or tuple(table.key) != _KEY:
         yield _of_another_shape(table)
+    elif table.later and not table.owned:
+        yield _blocking(
+            "ledger_columns",
+            f"table {NAME} is of an earlier version of eventscope, without"
+            f" {', '.join(table.later)}, and belongs to {table.owner}",
+            creation(table),
+        )
     else:
         yield from _rights(table, role)
 
@@ -148,9 +163,14 @@ def switched_off() -> Finding:
 
 
 def creation(table: LedgerTable) -> str:
-    """The statement that makes what is missing, for the role whoever runs it; or nothing."""
+    """The statement that makes what is missing, for the role whoever runs it; or nothing.
+
+    A table of an earlier version gets the columns that it lacks, and keeps its rows.
+    """
+    if table.owner is not None:
+        return _addition(table.later)
     columns = [
-        sql.SQL("{} {} NOT NULL").format(sql.Identifier(name), sql.SQL(type))
+        sql.SQL("{} {}").format(sql.Identifier(name), _ADDED.get(name, sql.SQL(f"{type} NOT NULL")))
         for name, type in _COLUMNS.items()
     ]
     key = sql.SQL(", ").join(map(sql.Identifier, _KEY))
@@ -166,7 +186,7 @@ def creation(table: LedgerTable) -> str:
             TABLE,
             body,
         )
-    return "" if table.owner is not None else statement("CREATE TABLE {} {}", TABLE, body)
+    return statement("CREATE TABLE {} {}", TABLE, body)
 
 
 def removal(slot: str) -> str:
@@ -178,6 +198,19 @@ def end(table: LedgerTable) -> str:
     """The statements that drop the table, and the schema if that was all in it."""
     drop = statement("DROP TABLE {}", TABLE)
     return f"{drop} {statement('DROP SCHEMA {}', _SCHEMA)}" if table.alone else drop
+
+
+def _addition(names: Iterable[str]) -> str:
+    added = [
+        sql.SQL("ADD COLUMN IF NOT EXISTS {} {}").format(sql.Identifier(name), _ADDED[name])
+        for name in names
+    ]
+    return statement("ALTER TABLE {} {}", TABLE, sql.SQL(", ").join(added)) if added else ""
+
+
+def _shape(table: LedgerTable) -> Mapping[str, str]:
+    """The columns of the table, those included that it is to get."""
+    return (table.columns or {}) | {name: _COLUMNS[name] for name in table.later}
 
 
 def _rights(table: LedgerTable, role: sql.Identifier) -> Iterator[Finding]:
@@ -195,11 +228,14 @@ def _rights(table: LedgerTable, role: sql.Identifier) -> Iterator[Finding]:
             statement(f"GRANT {rights} ON {{}} TO {{}}", TABLE, role),
         )
     if table.schema_usable and not table.lacking:
-        yield Finding("ledger", "ok", f"operators note in {NAME} how far they have come")
+        found = f"operators note in {NAME} how far they have come"
+        if table.later:
+            found = f"table {NAME} is of an earlier version, and will get {', '.join(table.later)}"
+        yield Finding("ledger", "ok", found)
 
 
 def _of_another_shape(table: LedgerTable) -> Finding:
-    there = table.columns or {}
+    there = _shape(table)
     lacks = [f"{n} {type}" for n, type in _COLUMNS.items() if there.get(n) != type]
     more = [f"{n} {type}" for n, type in there.items() if _COLUMNS.get(n) != type]
     differs = [f"lacks {', '.join(lacks)}"] if lacks else []

@@ -160,8 +160,11 @@ async def _ledger_steps(connection: Connection, app: EventScope, settings: Setti
     if blocking:
         return [Step(finding.found, finding.sql, denied=finding.line) for finding in blocking]
     missing = ledger.creation(table)
-    told = f"made table {ledger.NAME}" if missing else f"table {ledger.NAME} is there"
-    return [Step(told, missing)]
+    if not missing:
+        return [Step(f"table {ledger.NAME} is there")]
+    if table.later:
+        return [Step(f"added {', '.join(table.later)} to table {ledger.NAME}", missing)]
+    return [Step(f"made table {ledger.NAME}", missing)]
 
 
 def _identity_steps(

@@ -62,7 +62,7 @@ async def test_the_same_with_a_slot_that_is_held_back(chain: Chain) -> None:
     "chain", [{"queue_storage_adapter": "memory", "acknowledge": "applied"}], indirect=True
 )
 async def test_the_same_without_a_queue_file(chain: Chain) -> None:
-    chain.passages = tuple(name for name in failpoints.ALL if name not in OF_A_QUEUE_FILE)
+    chain.passages = tuple(name for name in chain.passages if name not in OF_A_QUEUE_FILE)
     await chain.live_through(range(SEEDS, SEEDS + CHAIN))
 
 

@@ -259,6 +259,25 @@ async def test_a_column_that_the_log_does_not_hold_keeps_its_event_alone(
     assert most == (4 if identity == "FULL" else 1)
 
 
+async def test_an_update_that_may_have_changed_the_key_does_not_overtake_its_row(
+    notes: Write, connection: Connection, settings: Settings
+) -> None:
+    await connection.execute("ALTER TABLE notes REPLICA IDENTITY DEFAULT")
+    app, log = EventScope("lanes"), list[str]()
+
+    @app.operator(entities=["notes"], concurrency=4, key="text")
+    async def column(event: Event) -> None:
+        await asyncio.sleep(0.02 if event.type == "insert" else 0)
+        log.append(event.type)
+
+    async with Engine(app, settings) as engine:
+        async with connection.transaction():
+            await insert(connection, 1, text="a")
+            await connection.execute("UPDATE notes SET text = 'b'")
+        await engine.settle(60)
+    assert log == ["insert", "update"]
+
+
 async def test_a_pause_waits_for_what_is_under_way_alone(
     notes: Write, connection: Connection, settings: Settings
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import psycopg
 import pytest
 
-from eventscope import Event, EventScope
+from eventscope import Event, EventScope, Sql
 from eventscope.engine import Engine
 from eventscope.engine.commands import (
     CommandRefused,
@@ -18,10 +19,19 @@ from eventscope.engine.commands import (
     Retry,
     RetryLetters,
 )
+from eventscope.event import Lsn
+from eventscope.operators.backoff import Backoff
+from eventscope.operators.failure import Failure, Reports
+from eventscope.operators.failures import LogErrors
 from eventscope.operators.handler import HandlerEffect
 from eventscope.operators.lanes import LanesEffect
+from eventscope.operators.letters import Letters
 from eventscope.operators.lists import ListEffect
+from eventscope.queue.event import QueuedEvent
+from eventscope.queue.memory import MemoryQueue
 from eventscope.queue.records import DeadLetter
+from eventscope.replication import pgoutput
+from eventscope.replication.relations import Relation, Transaction
 from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
 from tests.operators.oracle import differing
@@ -30,6 +40,12 @@ from tests.waiting import operator, until, until_async, until_state
 
 COUNTS = "post_with_comments_counts"
 HOUR = 3_600_000
+AN_EVENT = QueuedEvent(
+    1,
+    Relation.of_messages("", "test"),
+    pgoutput.logical_message("test", "x"),
+    Transaction(1, 1, Lsn(20), Lsn(10), 7, 0),
+)
 
 
 class Picky:
@@ -170,6 +186,72 @@ async def test_a_handler_that_takes_tx_writes_a_retried_letter_once(
     assert rows[:2] == [(1,), (3,)]
 
 
+async def test_letters_that_are_asked_for_again_while_they_are_tried_are_written_once(
+    notes: Write, connection: Connection, make_settings: MakeSettings
+) -> None:
+    app, refuses = EventScope("letters"), True
+
+    @app.operator(entities=["notes"], on_failure="dead_letter")
+    async def audit(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+        await tx.execute("INSERT INTO seen (id) VALUES (%s)", [(event.new_record or {})["id"]])
+        if refuses:
+            raise ValueError("no")
+
+    async with Engine(app, make_settings(operator_queue_max_retries=0)) as engine:
+        await connection.execute("INSERT INTO notes SELECT n, 'x' FROM generate_series(1, 40) n")
+        await engine.settle(60)
+        refuses = False
+        for _ in range(3):
+            await engine.command(RetryLetters("audit"))
+        await engine.settle(60)
+        assert operator(engine, "audit").dead == 0
+    rows = await (await connection.execute("SELECT id FROM seen ORDER BY id")).fetchall()
+    assert rows == [(id,) for id in range(1, 41)]
+
+
+async def test_a_letter_that_is_discarded_while_it_is_tried_stays_discarded(
+    notes: Write, make_settings: MakeSettings
+) -> None:
+    app, begun, may_fail = EventScope("letters"), asyncio.Event(), asyncio.Event()
+    may_fail.set()
+
+    @app.operator(entities=["notes"], on_failure="dead_letter")
+    async def picky(event: Event) -> None:
+        begun.set()
+        await may_fail.wait()
+        raise ValueError("no")
+
+    async with Engine(app, make_settings(operator_queue_max_retries=0)) as engine:
+        await notes(1)
+        await engine.settle(60)
+        begun.clear()
+        may_fail.clear()
+        await engine.command(RetryLetters("picky"))
+        await begun.wait()
+        await engine.command(DiscardLetters("picky"))
+        may_fail.set()
+        await engine.settle(60)
+        assert (await letters(engine), operator(engine, "picky").dead) == ([], 0)
+
+
+async def test_a_letter_that_is_dropped_while_all_are_read_is_not_taken_for_there() -> None:
+    class Slow(MemoryQueue):
+        async def letters(self, operator: str | None = None) -> list[DeadLetter]:
+            found = await super().letters(operator)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            return found
+
+    queue = Slow(retention_events=0, retention_bytes=0)
+    backoff = Backoff(0.01, 2, 0.02, 0)
+    reports = Reports("picky", LogErrors(str), backoff, str)  # type: ignore[arg-type]
+    kept = Letters("picky", queue, backoff, reports)
+    await kept.failed(None, AN_EVENT, Failure(ValueError("no"), "no", ""))
+    [letter] = await queue.letters()
+    await asyncio.gather(kept.load(), kept.drop(letter.id))
+    assert (await queue.letters(), kept.dead, letter.id in kept) == ([], 0, False)
+
+
 @pytest.mark.parametrize("more", [{}, {"concurrency": 2, "key": "text"}, {"batch": 3}])
 async def test_it_is_the_event_that_fails_which_is_given_up_and_not_one_before_it(
     notes: Write, connection: Connection, make_settings: MakeSettings, more: dict[str, Any]
@@ -257,6 +339,50 @@ async def test_an_id_is_retried_by_itself_while_others_go_on(
         await engine.settle(60)
         assert await letters(engine, COUNTS) == []
     assert await differing(connection, COUNTS, TRUTH) == []
+
+
+async def test_a_row_whose_id_cannot_be_computed_is_a_letter_until_it_can(
+    connection: Connection, make_settings: MakeSettings
+) -> None:
+    await connection.execute(
+        "CREATE TABLE source (id int PRIMARY KEY, value text);"
+        "ALTER TABLE source REPLICA IDENTITY FULL;"
+        "CREATE TABLE counts (id int PRIMARY KEY, n bigint)"
+    )
+
+    def counting(expression: str) -> EventScope:
+        app = EventScope("letters")
+        app.query(
+            "counts",
+            sql="INSERT INTO counts SELECT $1::int, count(*) FROM source"
+            " WHERE length(value) = $1::int ON CONFLICT (id) DO UPDATE SET n = excluded.n",
+            ids={"source": Sql(expression)},
+        )
+        return app
+
+    settings = make_settings(operator_queue_max_retries=1)
+    fails = counting(
+        "CASE length(value) WHEN 3 THEN 1 / (length(value) - 3) ELSE length(value) END"
+    )
+    async with Engine(fails, settings) as engine:
+        await connection.execute("INSERT INTO source VALUES (1, 'x'), (2, 'bad'), (3, 'xx')")
+        await engine.settle(60)
+        state = operator(engine, "counts")
+        assert (state.state, state.dead, state.retrying) == ("idle", 1, 0)
+        assert "division by zero" in (state.error or "")
+        [letter] = await letters(engine, "counts")
+        assert (letter.target, letter.attempts) == (None, 2)
+        assert await counts(connection) == [(1, 1), (2, 1)], "the others are done"
+    async with Engine(counting("length(value)"), settings) as engine:
+        assert operator(engine, "counts").dead == 1
+        await engine.command(RetryLetters("counts"))
+        await engine.settle(60)
+        assert operator(engine, "counts").dead == 0
+    assert await counts(connection) == [(1, 1), (2, 1), (3, 1)]
+
+
+async def counts(connection: Connection) -> list[Any]:
+    return await (await connection.execute("SELECT * FROM counts ORDER BY id")).fetchall()
 
 
 async def test_a_later_event_of_the_same_id_heals_a_dead_one(

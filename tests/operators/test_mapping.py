@@ -229,6 +229,17 @@ async def test_a_map_is_begun_anew_after_changes_whose_old_ids_were_told(shop: S
         assert (await shop.does("UPDATE comments SET post_id = 3 WHERE id = 1")).everything is None
 
 
+async def test_an_old_id_is_not_taken_from_before_a_change_that_told_its_own(shop: Shop) -> None:
+    dirty = await shop.does(
+        "INSERT INTO comments (id, post_id) VALUES (9, 3)",
+        "ALTER TABLE comments REPLICA IDENTITY FULL",
+        "UPDATE comments SET post_id = 4 WHERE id = 9",
+        "ALTER TABLE comments REPLICA IDENTITY DEFAULT",
+        "UPDATE comments SET post_id = 5 WHERE id = 9",
+    )
+    assert dirty.everything, "the row was at 4 before, and not at 3"
+
+
 async def test_a_map_of_other_keys_counts_for_nothing(shop: Shop) -> None:
     await shop.does("DELETE FROM comments WHERE id = 3", "ALTER TABLE comments ADD other int")
     await shop.does(

@@ -135,6 +135,34 @@ async def test_the_last_one_with_a_place_in_the_ledger_is_forgotten_there_too(
     assert await seen(connection, "left") == [1]
 
 
+@pytest.mark.parametrize("without", ["exactly_once", "tx"])
+async def test_what_was_done_while_the_ledger_was_not_used_is_not_done_again(
+    notes: Write, connection: Connection, make_settings: MakeSettings, without: str
+) -> None:
+    def application(*, takes_tx: bool) -> EventScope:
+        app = EventScope("renewal")
+
+        async def with_tx(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+            await tx.execute("INSERT INTO seen (id) VALUES (%s)", [(event.new_record or {})["id"]])
+
+        async def alone(event: Event) -> None:
+            id = (event.new_record or {})["id"]
+            await connection.execute("INSERT INTO seen (id) VALUES (%s)", [id])
+
+        app.operator(entities=["notes"], name="audit")(with_tx if takes_tx else alone)
+        return app
+
+    for id in (1, 2, 3):
+        is_without = id == 2
+        app = application(takes_tx=not is_without or without != "tx")
+        settings = make_settings(exactly_once=not is_without or without != "exactly_once")
+        async with Engine(app, settings) as engine:
+            await notes(id)
+            await engine.settle(60)
+    rows = await connection.execute("SELECT id FROM seen ORDER BY n")
+    assert await rows.fetchall() == [(1,), (2,), (3,)]
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["", "and the first new event fails"])
 async def test_a_lost_queue_file_makes_nobody_apply_an_event_twice(
     notes: Write,

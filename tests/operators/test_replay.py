@@ -15,8 +15,12 @@ from eventscope import Event, EventScope
 from eventscope.engine import Engine
 from eventscope.engine.commands import CommandRefused, Pause, Replay, Resume
 from eventscope.event import EventId
+from eventscope.operators import replay
+from eventscope.operators.standing import Standing
 from eventscope.queue.base import QueueError
 from eventscope.queue.event import Place
+from eventscope.queue.memory import MemoryQueue
+from eventscope.queue.records import OperatorRecord
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
 from tests.operators.conftest import Write
@@ -325,3 +329,52 @@ async def test_history_that_is_given_up_after_it_was_counted_keeps_nobody_busy(
         await notes(6)
         await engine.settle(60)
     assert journal.ids == [1, 2, 3, 6]
+
+
+@pytest.mark.parametrize("identity", ["DEFAULT", "FULL"])
+async def test_a_replay_brings_back_no_row_that_its_entity_has_left_since(
+    notes: Write, connection: Connection, settings: Settings, identity: str
+) -> None:
+    await connection.execute(f"ALTER TABLE notes REPLICA IDENTITY {identity}".encode())
+    await connection.execute("CREATE TABLE counts (text text PRIMARY KEY, n bigint)")
+    app = EventScope("replay")
+    app.query(
+        "counts",
+        sql="INSERT INTO counts SELECT $1::text, count(*) FROM notes WHERE text = $1::text"
+        " ON CONFLICT (text) DO UPDATE SET n = excluded.n",
+        id="text",
+        ids={"notes": "text"},
+        delete_with=["notes"],
+    )
+    async with Engine(app, settings, attended=True) as engine:
+        await connection.execute("INSERT INTO notes VALUES (1, 'left')")
+        await connection.execute("UPDATE notes SET text = 'there'")
+        await engine.settle(60)
+        first = engine.ring.get(0).id
+        await engine.command(Replay("counts", first, first))
+        await engine.settle(60)
+    rows = await connection.execute("SELECT * FROM counts")
+    assert await rows.fetchall() == [("there", 1)]
+
+
+@pytest.mark.parametrize("at", ["begin", "end"])
+async def test_a_replay_that_is_asked_for_while_another_begins_or_ends_is_made_as_asked(
+    at: str,
+) -> None:
+    app = EventScope("replay")
+    Attempts(app, failures=0)
+    standing = Standing(app.operators[0], MemoryQueue(retention_events=0, retention_bytes=0))
+
+    class Asked:
+        """An effect during whose jump a replay is asked for."""
+
+        async def jump(self, place: Place) -> None:
+            await standing.note(rewind_to=2, replay_to=3)
+
+    under_way = {"rewind_to": 4} if at == "begin" else {}
+    await standing.begin(OperatorRecord("bad", 9, replay_to=6, resume_at=9, **under_way))
+    await getattr(replay, at)(standing, Asked())
+    record = standing.record
+    assert (record.rewind_to, record.replay_to) == (2, 3)
+    assert record.resume_at == (9 if at == "begin" else None)
+    assert standing.position == (4 if at == "begin" else 9)

@@ -6,7 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.rows import dict_row
+from structlog.testing import capture_logs
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
@@ -88,6 +90,27 @@ async def test_an_error_that_it_hides_does_not_undo_its_work_unnoticed(
         assert "async with tx.transaction()" in (state.error or "")
         assert operator(engine, "shelters").applied == 1
     assert await (await connection.execute("SELECT id FROM seen")).fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize(("end", "kept"), [("COMMIT", [(1,)]), ("ROLLBACK", [])])
+async def test_one_that_ends_the_transaction_itself_is_told_so(
+    notes: Write, connection: Connection, make_settings: MakeSettings, end: str, kept: list[Any]
+) -> None:
+    app = EventScope("handlers")
+
+    @app.operator(entities=["notes"])
+    async def handler(event: Event, tx: psycopg.AsyncConnection[Any]) -> None:
+        await tx.execute("INSERT INTO seen (id) VALUES (%s)", [key(event)])
+        await tx.execute(end)  # type: ignore[call-overload]
+
+    with capture_logs() as logs:
+        async with Engine(app, make_settings(operator_queue_max_retries=1)) as engine:
+            await notes(1)
+            await engine.settle(60)
+            assert operator(engine, "handler").failed > 0
+    [told, *_] = [log["error"] for log in logs if "failed" in log["event"]]
+    assert told.startswith("TransactionEnded: COMMIT or ROLLBACK was sent")
+    assert await (await connection.execute("SELECT id FROM seen")).fetchall() == kept
 
 
 async def test_a_lost_connection_that_it_hides_does_not_lose_its_work(

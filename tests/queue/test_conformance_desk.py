@@ -123,6 +123,16 @@ async def test_a_handler_has_one_letter_for_each_event(queue):
     assert {letter.target for letter in await queue.letters("notify")} == {None}
 
 
+async def test_a_letter_may_be_made_due_and_does_not_come_back_by_that(queue):
+    (event,) = await events(queue, "a")
+    letter = await queue.put_letter("notify", None, event, **FAILURE)
+    await queue.retry_letter(letter.id, 7.0)
+    assert await queue.letters() == [replace(letter, next_retry=7.0)]
+    await queue.drop_letter(letter.id)
+    await queue.retry_letter(letter.id, 7.0)
+    assert await queue.letters() == []
+
+
 async def test_a_letter_is_dropped_and_its_id_never_given_again(queue):
     (event,) = await events(queue, "a")
     letter = await queue.put_letter("notify", None, event, **FAILURE)

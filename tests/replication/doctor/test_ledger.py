@@ -87,6 +87,33 @@ async def test_rights_that_are_missing_are_granted(shop, connection, settings, d
     assert after.one("ledger").severity == "ok"
 
 
+async def test_a_table_of_an_earlier_version_is_brought_up_to_date_by_its_owner(
+    shop, connection, settings, make_settings, database, role
+):
+    await make(connection)
+    await connection.execute("ALTER TABLE eventscope.offsets DROP COLUMN redone")
+    own = (await examined(counting_comments(), make_settings())).one("ledger")
+    assert (own.severity, own.found) == (
+        "ok",
+        "table eventscope.offsets is of an earlier version, and will get redone",
+    )
+    await connection.execute(
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON eventscope.offsets TO "{role}";'
+        f'GRANT USAGE ON SCHEMA eventscope TO "{role}"'
+    )
+    found = (await examined(counting_comments(), settings)).one("ledger_columns")
+    assert found.line == (
+        f"table eventscope.offsets is of an earlier version of eventscope, without redone, and"
+        f" belongs to {connection.info.user}: operators note there how far they have come, in one"
+        f" transaction with what they write; run {found.sql} as a superuser, or as its owner; or"
+        f" set exactly_once = false, after which a crash may apply an event twice"
+    )
+    after = await mended(counting_comments(), settings, "ledger_columns", database)
+    assert found_in(after.examination.groups["ledger"]) == [
+        ("ok", "operators note in eventscope.offsets how far they have come")
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "differs"),
     [
