@@ -46,10 +46,11 @@ def run(
     with prints_in_log():
         engine.begin()
         try:
-            EventScopeApp(engine, settings.ui, alongside).run(mouse=settings.ui.mouse)
+            dashboard = EventScopeApp(engine, settings.ui, alongside)
+            dashboard.run(mouse=settings.ui.mouse)
             error = engine.error  # before it is stopped, which a start under way takes ill
         finally:
             engine.stop()
     if error is not None:
         raise error
-    return 0
+    return dashboard.return_code or 0

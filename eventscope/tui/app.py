@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -11,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
+from rich.console import Console
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -97,6 +99,8 @@ class EventScopeApp(App[None]):
         super().__init__()
         self.ui = ui if ui is not None else Ui()
         self._engine = engine
+        # what it dies of is for the terminal, and not for the log where prints go
+        self.error_console = Console(file=sys.__stderr__, markup=False, highlight=False)
         self._alongside = alongside
         self._asked_to_quit = 0.0
         self._while_running = ExitStack()

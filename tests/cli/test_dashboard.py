@@ -36,3 +36,10 @@ def test_sigterm_leaves_a_clean_terminal_too() -> None:
     terminal.program.kill(signal.SIGTERM)
     assert terminal.until_it_ends() == 0
     terminal.assert_left_as_it_was()
+
+
+def test_a_crash_is_told_on_the_terminal_and_by_the_exit_code() -> None:
+    terminal = Terminal(80, 24, "tests.cli.crashing")
+    assert terminal.until_it_ends() == 1
+    assert b"this must be seen" in terminal.raw
+    terminal.assert_left_as_it_was()
