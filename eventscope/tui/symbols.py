@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from eventscope.engine.log_ring import Level
 from eventscope.engine.snapshot import StreamState
 from eventscope.inspection.filter import DeliveryState
 from eventscope.operators.state import OperatorState
@@ -57,6 +58,14 @@ DELIVERY_LOOKS: Final[Mapping[DeliveryState, Look]] = {
 """The worst first."""
 
 MARK: Final = "◆"
+
+LEVEL_LOOKS: Final[Mapping[Level, Look]] = {
+    "error": Look("×", "bad"),
+    "warning": Look("▲", "warning"),
+    "print": Look("→", "busy"),
+    "info": Look("○", "quiet"),
+    "debug": Look("·", "quiet"),
+}
 
 UNWELL: Final[tuple[OperatorState, ...]] = ("halted", "backing-off", "paused")
 """The states that a person should know of at a glance, the worst first."""

@@ -63,9 +63,11 @@ def an_operator(name: str, **given: Any) -> OperatorSnapshot:
 class ScriptedEngine:
     """Holds what the dashboard sees; ``sent`` is what it asked for."""
 
-    def __init__(self, *operators: OperatorSnapshot, capacity: int = 10_000) -> None:
+    def __init__(
+        self, *operators: OperatorSnapshot, capacity: int = 10_000, log: LogRing | None = None
+    ) -> None:
         self.ring = EventRing(capacity)
-        self.log = LogRing()
+        self.log = log or LogRing()
         self.error: BaseException | None = None
         self.started = True
         self.waits_for = ""

@@ -75,7 +75,7 @@ def with_history(engine: ScriptedEngine, pilot: Pilot[None]) -> None:
     events = 0
     start = engine.snapshot()
     last = start.operators[3]
-    for second in range(-301, 1):
+    for second in range(-400, 1):
         wave = abs(second % 140 - 70) + abs(second * 3 % 50 - 25)
         events += 100 + 5 * wave
         engine.at(second)

@@ -24,6 +24,7 @@ from eventscope.tui.widgets.event_pane import EventPane
 from eventscope.tui.widgets.feed import Feed
 from eventscope.tui.widgets.feed_pane import FeedPane
 from eventscope.tui.widgets.health_pane import HealthPane
+from eventscope.tui.widgets.log_list import LogList
 from eventscope.tui.widgets.log_pane import LogPane
 from eventscope.tui.widgets.notice import Notice, failure_text, stream_trouble
 from eventscope.tui.widgets.operators_pane import OperatorsPane
@@ -152,6 +153,13 @@ class Dashboard(BreakpointKeys):
     @on(Feed.Opened)
     def _open_event(self) -> None:
         self.action_view("event")
+
+    @on(LogList.OperatorWanted)
+    def _show_operator(self, wanted: LogList.OperatorWanted) -> None:
+        if self.operators.table.select(wanted.name):
+            self.action_view("operators")
+        else:
+            toast(self, f"There is no operator {wanted.name}.")
 
     def action_view(self, view: View) -> None:
         """Go to a view: on a narrow terminal the event takes the whole screen."""

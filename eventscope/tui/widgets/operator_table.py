@@ -92,6 +92,13 @@ class OperatorTable(ScrollView, can_focus=True):
             self.refresh(layout=count_changed)
         self._operators = operators
 
+    def select(self, name: str) -> bool:
+        """Put the cursor on an operator; whether there is such a one."""
+        names = [operator.name for operator in self._operators]
+        if name in names:
+            self.action_move(names.index(name) - self._index)
+        return name in names
+
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
         if not self._operators:
