@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from eventscope.engine.log_ring import LEVELS, Level, LogRecord
 
-_TERMS: Final = re.compile(r'(level:|operator:)?(?:"([^"]*)"?|(\S+))')
+_TERMS: Final = re.compile(r'(level:|operator:)?(?:"([^"]*)"?|(\S+))', re.IGNORECASE)
 
 
 class LogFilterError(Exception):
@@ -37,7 +37,7 @@ class LogFilter:
         operators: tuple[str, ...] = ()
         for name, quoted, plain in _TERMS.findall(text):
             value = (quoted or plain).lower()
-            match name:
+            match name.lower():
                 case "level:":
                     levels &= {level for one in value.split(",") for level in _levels(one)}
                 case "operator:":

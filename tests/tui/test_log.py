@@ -150,6 +150,7 @@ async def test_where_nothing_matches_it_says_so(engine: ScriptedEngine) -> None:
         await pilot.press("slash", *"nonsense", "enter")
         await until(pilot, lambda: "No record matches" in screen(pilot))
         assert "0 of 7" in screen(pilot)
+        assert "/ nonsense" in screen(pilot)
         await pilot.press("j", "k", "enter", "o", "f")
         assert not isinstance(pilot.app.screen, LogRecordScreen)
 

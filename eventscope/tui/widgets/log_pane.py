@@ -26,6 +26,11 @@ from eventscope.tui.widgets.pane import Pane
 _HINT: Final = "text  level:error,warning  operator:name"
 
 
+def _heads(width: int) -> str:
+    """The columns' names, beside the place of the scroll bar."""
+    return log_heads(width - 1)
+
+
 class LogFilterField(Input):
     """Where the filter is written."""
 
@@ -74,7 +79,7 @@ class LogPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Place the list above its filter."""
-        yield ColumnHeads(log_heads, id="log-heads")
+        yield ColumnHeads(_heads, id="log-heads")
         yield LogList(self.engine.log)
         yield Card(id="log-card")
         with Horizontal(id="log-bar"):
