@@ -26,7 +26,7 @@ _LEFT: Final = 40
 _LOW_BAR: Final = 20
 _HIGH_BAR: Final = 42
 _SPAN: Final = 300
-"""Seconds that a plot shows at least."""
+"""Seconds that a plot shows at least, once they are known."""
 _LABEL: Final = 10
 _VALUE: Final = 9
 _NARROWEST: Final = 8
@@ -47,7 +47,7 @@ def low_lines(figures: Figures, width: int) -> Iterator[Content]:
     """Seven lines: each plot is one line high, beside a position."""
     yield _stream_line(figures.snapshot, width)
     room = width - _LEFT - _LABEL - _VALUE
-    right = [*_low_plots(figures, room), _at_the_right(_told_span(room), width - _LEFT)]
+    right = [*_low_plots(figures, room), _at_the_right(_told_span(figures, room), width - _LEFT)]
     for position, drawn in zip(_positions(figures), right, strict=True):
         yield _pad(position, _LEFT, drawn)
     for name, bar, told in _stores(figures, _LOW_BAR):
@@ -168,7 +168,7 @@ def _low_plots(figures: Figures, room: int) -> Iterator[Content]:
     for name, value, values in _series(figures):
         drawn = [" " * max(0, room)]
         if room >= _NARROWEST:
-            drawn = plot(values, room, 1, span=_SPAN, count=figures.history.taken)
+            drawn = plot(values, room, 1, span=_span(figures), count=figures.history.taken)
         yield Content.assemble(
             (fit(name, _LABEL), _QUIET), (drawn[0], "$primary"), fit(value, _VALUE, right=True)
         )
@@ -178,16 +178,24 @@ def _high_plot(
     figures: Figures, name: str, value: str, values: list[float], width: int, height: int
 ) -> Iterator[Content]:
     heading = Content.assemble((f"{name}  ", _QUIET), (value, "bold"))
-    told = _told_span(width)
+    told = _told_span(figures, width)
     yield _pad(heading, width - told.cell_length, told)
-    for line in plot(values, width, height, span=_SPAN, count=figures.history.taken):
+    for line in plot(values, width, height, span=_span(figures), count=figures.history.taken):
         yield Content.styled(line, "$primary")
 
 
-def _told_span(width: int) -> Content:
+def _span(figures: Figures) -> int:
+    """Seconds to be shown: what is known, up to some minutes."""
+    return min(figures.history.taken, _SPAN)
+
+
+def _told_span(figures: Figures, width: int) -> Content:
     """What a plot of a width goes back to."""
-    minutes = round(width * each(width, _SPAN) / 60)
-    return Content.styled(f"last {minutes} minutes" if width >= _NARROWEST else "", _QUIET)
+    if width < _NARROWEST:
+        return Content("")
+    seconds = width * each(width, _span(figures))
+    told = f"{round(seconds / 60)} minutes" if seconds >= 90 else f"{seconds} seconds"
+    return Content.styled(f"last {told}", _QUIET)
 
 
 def _at_the_right(content: Content, width: int) -> Content:

@@ -118,9 +118,11 @@ class HealthPane(Pane):
             groups = self._health.groups.values()
             counts.update(finding.severity for group in groups for finding in group)
         told = Content("  ").join(
-            Content.styled(f"{look.symbol} {counts[severity]} {severity}", TONE_COLOURS[look.tone])
+            Content.styled(
+                f"{look.symbol} {_counted(counts[severity], severity)}", TONE_COLOURS[look.tone]
+            )
             for severity, look in SEVERITY_LOOKS.items()
-            if counts[severity] or severity == "blocking"
+            if counts[severity]
         )
         age = Content.styled(self._age(), "$error" if self._problem else "$foreground-muted")
         gap = width - told.cell_length - age.cell_length
@@ -154,3 +156,8 @@ class _Drawn(Widget):
 def _is_due(now: float, last: float, interval: float) -> bool:
     """Whether it is time again; also after the clock was set back."""
     return not 0 <= now - last < interval
+
+
+def _counted(count: int, severity: str) -> str:
+    is_plural = severity in ("note", "warning") and count != 1
+    return f"{count} {severity}{'s' if is_plural else ''}"
