@@ -235,3 +235,26 @@ def test_levels_that_nobody_knows_become_their_nearest(ring: LogRing) -> None:
         ("worst", "error"),
         ("between", "info"),
     ]
+
+
+async def test_between_events_it_is_at_none(
+    notes: Connection, settings: Settings, ring: LogRing
+) -> None:
+    app = EventScope("printing")
+    done: list[str] = []
+
+    @app.operator(entities=["notes"], batch=2)
+    async def fails_at_two(events: list[Event]) -> None:
+        if len(events) > 1:
+            raise ValueError("two at a time")
+        done.append(events[0].id)
+
+    engine = EngineThread(app, settings)
+    await asyncio.to_thread(engine.start)
+    try:
+        await notes.execute("INSERT INTO notes VALUES (1), (2)")
+        await until(lambda: len(done) == 2)
+    finally:
+        await asyncio.to_thread(engine.stop)
+    [told] = [record for record in records(ring) if "one by one" in record.message]
+    assert (told.operator, told.event_id) == ("fails_at_two", None)
