@@ -76,8 +76,8 @@ class HealthPane(Pane):
         if _is_due(snapshot.taken_at, self._stocked_at, _STOCK_EACH) and not self._taking_stock:
             self._stocked_at, self._taking_stock = snapshot.taken_at, True
             self._take_stock()
-        self._upper.refresh()
-        self._summary.refresh()
+        self._upper.look()
+        self._summary.look()
 
     def action_check(self) -> None:
         """Examine everything, unless that is going on."""
@@ -147,9 +147,19 @@ class _Drawn(Widget):
     def __init__(self, lines: Callable[[int, int], Iterator[Content]], *, id: str) -> None:
         super().__init__(id=id)
         self._lines = lines
+        self._drawn = Content("")
+
+    def look(self) -> None:
+        """Draw them anew if they have changed."""
+        if self._content() != self._drawn:
+            self.refresh()
 
     def render(self) -> Content:
         """Lay them out for the present size."""
+        self._drawn = self._content()
+        return self._drawn
+
+    def _content(self) -> Content:
         return Content("\n").join(self._lines(self.size.width, self.size.height))
 
 

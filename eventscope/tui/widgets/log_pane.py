@@ -76,6 +76,7 @@ class LogPane(Pane):
     def __init__(self, engine: AttachedEngine) -> None:
         super().__init__(engine, id="log-pane")
         self._problem = ""
+        self._told: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Place the list above its filter."""
@@ -118,23 +119,23 @@ class LogPane(Pane):
         self._say_counts()
 
     def _say_counts(self) -> None:
+        """Say how many records are listed, and whether they stand still; only if that is new."""
         window = self.records.window
-        told = f"{len(window):,} of {window.total:,}" if not window.filter.is_empty else ""
-        frozen = f" FROZEN +{window.unseen:,} " if window.unseen else " FROZEN "
-        problem = safe_text(self._problem, 80)
-        self.counts.update(
-            Content("  ").join(
-                part
-                for part in (
-                    Content.styled(problem, "$error"),
-                    Content.styled(told, "$foreground-muted"),
-                    Content.styled(frozen if window.frozen else "", "bold $background on $warning"),
-                )
-                if part
-            )
+        listed, total, unseen = len(window), window.total, window.unseen
+        told = (listed, total, window.frozen, unseen, window.filter, self._problem)
+        if told == self._told:
+            return
+        self._told = told
+        counts = "" if window.filter.is_empty else f"{listed:,} of {total:,}"
+        frozen = f" FROZEN +{unseen:,} " if unseen else " FROZEN "
+        parts = (
+            Content.styled(safe_text(self._problem, 80), "$error"),
+            Content.styled(counts, "$foreground-muted"),
+            Content.styled(frozen if window.frozen else "", "bold $background on $warning"),
         )
-        self.card.display = not len(window)
-        if not window.total:
+        self.counts.update(Content("  ").join(filter(None, parts)))
+        self.card.display = not listed
+        if not total:
             self.card.say("Nothing was logged yet", ["What operators print shows up here, too."])
-        else:
-            self.card.say("No record matches", [f"0 of {window.total:,}. esc clears the filter."])
+        elif not listed:
+            self.card.say("No record matches", [f"0 of {total:,}. esc clears the filter."])
