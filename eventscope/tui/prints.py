@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 
@@ -23,12 +24,48 @@ _LONGEST: Final = 4_000
 def prints_in_log() -> Iterator[None]:
     """Have everything that is printed logged, with ``printed`` telling the stream."""
     out, err = Prints("stdout", sys.stdout), Prints("stderr", sys.stderr)
-    with redirect_stdout(out), redirect_stderr(err):
+    with _handlers_moved(err), redirect_stdout(out), redirect_stderr(err):
         try:
             yield
         finally:
             out.finish()
             err.finish()
+
+
+@contextmanager
+def _handlers_moved(to: io.TextIOBase) -> Iterator[None]:
+    """Have handlers of ``logging`` that took hold of the terminal before let it go.
+
+    What reaches the root logger is logged from there, and need not be printed, too.
+    """
+    terminal = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    moved: list[tuple[logging.StreamHandler[Any], Any]] = []
+    for logger in logging.root.manager.loggerDict.values():
+        if not isinstance(logger, logging.Logger):  # only the beginning of others' names
+            continue
+        for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream in terminal:
+                moved.append((handler, handler.stream))
+                handler.setStream(_Nowhere() if _reaches_root(logger) else to)
+    try:
+        yield
+    finally:
+        for handler, stream in moved:
+            handler.setStream(stream)
+
+
+def _reaches_root(logger: logging.Logger | None) -> bool:
+    while logger is not None and logger.propagate:
+        logger = logger.parent
+    return logger is None
+
+
+class _Nowhere(io.TextIOBase):
+    """Takes in everything and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        """Take text in."""
+        return len(text)
 
 
 class Prints(io.TextIOBase):

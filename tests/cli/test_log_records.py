@@ -258,3 +258,26 @@ async def test_between_events_it_is_at_none(
         await asyncio.to_thread(engine.stop)
     [told] = [record for record in records(ring) if "one by one" in record.message]
     assert (told.operator, told.event_id) == ("fails_at_two", None)
+
+
+@pytest.mark.parametrize("propagates", [True, False])
+def test_a_handler_of_logging_that_has_hold_of_the_terminal_lets_it_go(
+    ring: LogRing, capsys: pytest.CaptureFixture[str], propagates: bool
+) -> None:
+    logger = logging.getLogger("tests.of.its.own")
+    handler = logging.StreamHandler(sys.stderr)
+    logger.addHandler(handler)
+    logger.propagate = propagates
+    try:
+        with prints_in_log(), prints_in_log():
+            logger.warning("beside the dashboard")
+        assert capsys.readouterr().err == ""
+        [told] = records(ring)
+        assert (told.message, told.level) == (
+            "beside the dashboard",
+            "warning" if propagates else "print",
+        )
+        logger.warning("afterwards")
+        assert capsys.readouterr().err == "afterwards\n"
+    finally:
+        logger.removeHandler(handler)
