@@ -162,6 +162,7 @@ async def test_it_is_examined_each_ten_seconds_while_it_is_open_and_at_once_on_r
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await pilot.pause(0.6)
         assert CheckHealth(is_reader=True) not in asked, "nobody looks"
+        assert TakeStock() not in asked
         await pilot.press("4")
         await until(pilot, lambda: asked.count(CheckHealth(is_reader=True)) == 1)
         engine.at(9)

@@ -210,6 +210,17 @@ async def test_o_goes_to_the_operator_that_said_it(engine: ScriptedEngine) -> No
         assert view.operators.selected.name == "send_email"
 
 
+@pytest.mark.parametrize("key", ["escape", "enter", "q"])
+async def test_a_record_is_closed(engine: ScriptedEngine, key: str) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, LogRecordScreen)
+        await pilot.press(key)
+        assert not isinstance(pilot.app.screen, LogRecordScreen)
+        assert pilot.app.is_running
+
+
 async def test_what_cannot_be_gone_to_is_said(engine: ScriptedEngine) -> None:
     say(engine, "nobody's")
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
