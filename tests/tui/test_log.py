@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
+from eventscope.engine.questions.named_event import SeqOf
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.log_record import LogRecordScreen, _lines
 from eventscope.tui.widgets.log_columns import log_cells, log_heads
@@ -207,6 +208,29 @@ async def test_o_goes_to_the_operator_that_said_it(engine: ScriptedEngine) -> No
         await pilot.press("k", "enter", "o")
         await until(pilot, lambda: view.operators.table.has_focus)
         assert view.operators.selected.name == "send_email"
+
+
+async def test_f_goes_to_the_event_that_it_is_about(engine: ScriptedEngine) -> None:
+    engine.answers[SeqOf] = 7
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        feed = dashboard(pilot).feed
+        for keys in [("f",), ("k", "enter", "f")]:
+            await opened(pilot)
+            await pilot.press(*keys)
+            await until(pilot, lambda: feed.has_focus and feed.cursor == 7)
+            await pilot.press("G")
+        assert [one for one in engine.asked if isinstance(one, SeqOf)] == [SeqOf(EVENT)] * 2
+
+
+async def test_an_event_that_is_not_kept_any_more_is_said_to_be_gone(
+    engine: ScriptedEngine,
+) -> None:
+    engine.answers[SeqOf] = None
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("f")
+        await until(pilot, lambda: "no longer keeps" in "".join(toasts(pilot)))
+        assert dashboard(pilot).has_class("-log")
 
 
 @pytest.mark.parametrize("key", ["escape", "enter", "q"])

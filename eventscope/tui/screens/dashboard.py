@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from asyncio import wrap_future
 from typing import ClassVar, Final, Literal
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.getters import query_one
 from textual.widgets import Footer
 
+from eventscope.engine.questions.history import event_not_kept
+from eventscope.engine.questions.named_event import SeqOf
 from eventscope.engine.ring import Entry
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
 from eventscope.event import EventId
@@ -19,7 +22,7 @@ from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.responsiveness import frames_per_second
 from eventscope.tui.screens.breakpoint_keys import BreakpointKeys
 from eventscope.tui.screens.help import HelpScreen, bound_keys
-from eventscope.tui.toast import toast
+from eventscope.tui.toast import toast, trouble_told
 from eventscope.tui.widgets.event_pane import EventPane
 from eventscope.tui.widgets.feed import Feed
 from eventscope.tui.widgets.feed_pane import FeedPane
@@ -160,6 +163,19 @@ class Dashboard(BreakpointKeys):
             self.action_view("operators")
         else:
             toast(self, f"There is no operator {wanted.name}.")
+
+    @on(LogList.EventWanted)
+    def _show_told_event(self, wanted: LogList.EventWanted) -> None:
+        self._find_event(wanted.id)
+
+    @work(exit_on_error=False)
+    async def _find_event(self, id: EventId) -> None:
+        with trouble_told(self):
+            seq = await wrap_future(self.engine.ask(SeqOf(id)))
+            if seq is None:
+                raise event_not_kept()
+            self.action_view("feed")
+            self.feed_pane.open_at(seq)
 
     def action_view(self, view: View) -> None:
         """Go to a view: on a narrow terminal the event takes the whole screen."""

@@ -54,7 +54,8 @@ class LogRecordScreen(ModalScreen[Wanted | None]):
 
     def action_copy(self) -> None:
         """Copy what it says, as it came."""
-        self.app.copy_to_clipboard(self._record.message)
+        message = self._record.message.encode(errors="replace")  # half a character is none
+        self.app.copy_to_clipboard(message.decode())
         toast(self, "Copied the message.", is_problem=False)
 
 
