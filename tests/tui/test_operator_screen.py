@@ -238,10 +238,16 @@ async def test_progress_is_a_bar() -> None:
         await until(pilot, lambda: "3 of 4 events" not in screen(pilot))
 
 
-async def test_a_question_that_fails_does_not_end_the_dashboard(engine: ScriptedEngine) -> None:
-    engine.answers[DetailsOf] = RuntimeError("[/] \x1b broken")
+async def test_a_question_that_fails_does_not_end_the_dashboard(
+    engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator_screen, "_DETAILS_INTERVAL", 0.05)
+    engine.answers[DetailsOf] = engine.answers[LettersOf] = RuntimeError("[/] \x1b broken")
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await pilot.press(*TO_BILLING)
         await until(pilot, lambda: "RuntimeError: [/] ␛ broken" in toasts(pilot))
+        asked = len(engine.asked)
+        await until(pilot, lambda: len(engine.asked) > asked + 4)
+        assert toasts(pilot).count("RuntimeError: [/] ␛ broken") == 1, "it is said once"
         await pilot.press("escape")
         assert pilot.app.is_running

@@ -95,6 +95,8 @@ class OperatorKeys(Screen[None]):
         self.watches = watches
         self._operators: tuple[OperatorSnapshot, ...] = ()
         self._impossible: list[str] = []
+        self._trouble = ""
+        """What the last question has failed with."""
 
     @property
     def operator(self) -> OperatorSnapshot | None:
@@ -234,12 +236,15 @@ class OperatorKeys(Screen[None]):
     async def ask(self, question: Question[Answer]) -> Answer | None:
         """Ask the engine; None, and a word about it, if there is no answer."""
         try:
-            return await wrap_future(self.engine.ask(question))
-        except CommandRefused as refusal:
-            toast(self, str(refusal))
+            answer = await wrap_future(self.engine.ask(question))
         except Exception as error:
-            toast(self, f"{type(error).__name__}: {error}")
-        return None
+            trouble = f"{type(error).__name__}: {error}"
+            if trouble != self._trouble:  # which may be asked again every second
+                toast(self, trouble)
+            self._trouble = trouble
+            return None
+        self._trouble = ""
+        return answer
 
     async def _carry_out(self, *commands: Command, said: str = "") -> None:
         """Have commands done and say what came of it: the dashboard outlives every answer."""
