@@ -278,6 +278,16 @@ async def test_read_only_refuses_everything_and_says_so(engine: ScriptedEngine) 
         assert engine.sent == []
 
 
+async def test_the_palette_says_why_something_is_not_done(engine: ScriptedEngine) -> None:
+    engine.read_only = True
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+p", *"hold all operators")
+        await until(pilot, lambda: "Hold all operators, or let all go on" in screen(pilot))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: any("read-only" in said for said in toasts(pilot)))
+        assert engine.sent == []
+
+
 async def test_the_cursor_moves_by_every_key_of_the_table() -> None:
     engine = ScriptedEngine(*(an_operator(f"op{place:02}") for place in range(12)))
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:

@@ -73,7 +73,7 @@ def laid_out(row: OperatorRow, width: int) -> tuple[str, ...]:
     Returns:
         The symbol, the name, the state, the numbers, the bars, the attempts and the detail.
     """
-    name = min(26, max(12, width // 3 - 6))
+    name = min(width // 4 - 1, 34) if width >= _WIDE else max(12, width // 3 - 6)
     symbol, state = f" {row.symbol} ", fit(row.state, _STATE)
     numbers = fit(row.queued, _QUEUED, right=True) + fit(row.oldest, _OLDEST, right=True)
     if width >= _WIDE:
