@@ -12,6 +12,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from eventscope.tui.screens.operator_keys import OperatorKeys
+
 
 @dataclass
 class Action:
@@ -59,4 +61,6 @@ def actions(screen: Screen[Any]) -> Iterator[Action]:
 
 async def do(app: App[Any], action: Action) -> None:
     """Do it, as if its key had been pressed in its pane."""
-    await app.run_action(action.action, default_namespace=action.node)
+    is_done = await app.run_action(action.action, default_namespace=action.node)
+    if not is_done and isinstance(app.screen, OperatorKeys):
+        app.screen.say_why_not(action.action)

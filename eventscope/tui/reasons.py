@@ -21,6 +21,8 @@ Deed = Literal[
     "retry_letter",
     "discard",
     "discard_all",
+    "step",
+    "continue",
 ]
 """What can be done to operators, or be looked at."""
 _DEEDS: Final[tuple[Deed, ...]] = get_args(Deed)
@@ -55,6 +57,9 @@ def why_not(
         return READ_ONLY
     if deed == "pause_all":
         return None if operators else "There is no operator to pause."
+    if deed in ("step", "continue"):
+        is_held = any(one.held is not None for one in operators)
+        return None if is_held else "No operator waits at a breakpoint. b sets one."
     if operator is None:
         return f"There is no operator to {_VERBS[deed]}."
     return _why_not_now(deed, operator)

@@ -43,3 +43,13 @@ def test_a_crash_is_told_on_the_terminal_and_by_the_exit_code() -> None:
     assert terminal.until_it_ends() == 1
     assert b"this must be seen" in terminal.raw
     terminal.assert_left_as_it_was()
+
+
+def test_read_only_changes_nothing() -> None:
+    terminal = Terminal(110, 30, "eventscope", "demo", "--read-only")
+    terminal.until("READ-ONLY")
+    terminal.until("welcome_mail")
+    terminal.program.send("p")
+    terminal.until("This dashboard is read-only")
+    terminal.program.send("q")
+    assert terminal.until_it_ends() == 0

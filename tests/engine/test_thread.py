@@ -16,6 +16,7 @@ import pytest
 from eventscope import EventScope
 from eventscope.engine import Engine
 from eventscope.engine.commands import CommandRefused, Pause, Resume
+from eventscope.engine.questions.operator import DetailsOf
 from eventscope.engine.thread import EngineThread
 from eventscope.replication.connection import SourceError
 from eventscope.settings import Settings, SettingsError
@@ -47,6 +48,20 @@ async def test_it_runs_in_a_thread_of_its_own_until_it_is_stopped(
     assert engine_threads() == []
     assert engine.snapshot().stream.state == "stopped"
     engine.stop()  # once more
+
+
+async def test_one_that_is_read_only_refuses_commands_and_answers_questions(
+    notes: Write, settings: Settings
+) -> None:
+    engine = EngineThread(Watching(), settings, read_only=True)
+    engine.start()
+    try:
+        with pytest.raises(CommandRefused, match="this dashboard is read-only"):
+            engine.command(Pause("watch")).result(60)
+        assert not engine.snapshot().operators[0].paused
+        assert engine.ask(DetailsOf("watch")).result(60).operator.name == "watch"
+    finally:
+        await asyncio.to_thread(engine.stop)
 
 
 async def test_commands_are_handed_over_and_answered(notes: Write, settings: Settings) -> None:

@@ -77,7 +77,7 @@ class ScriptedEngine:
         self.refusal: str | None = None
         self.read_only = False
         self.answers: dict[type[Any], Any] = {EventsBefore: Page((), 0, 0)}
-        """What is answered to a question of a type, or a future that will tell."""
+        """What is answered to a question of a type, an error, or a future that will tell."""
         self.queue: Queue | None = None
         """What answers all other questions."""
         self.asked: list[Question[Any]] = []
@@ -100,7 +100,9 @@ class ScriptedEngine:
         given = self.answers.get(type(question))
         answer: Future[Answer] = given if isinstance(given, Future) else Future()
         if type(question) in self.answers:
-            if answer is not given:
+            if isinstance(given, Exception):
+                answer.set_exception(given)
+            elif answer is not given:
                 answer.set_result(given)
         elif self.queue is None:
             answer.set_exception(RuntimeError(f"nobody has told what to answer to {question}"))

@@ -103,7 +103,7 @@ async def test_operators_are_shown_with_all_that_matters(engine: ScriptedEngine)
         await pilot.pause()
         shown = " ".join(screen(pilot).split())
         assert "● search_index running 12" in shown
-        assert "▲ send_email backing-off 318 retry 2/4 in 27s SMTPServer" in shown
+        assert "▲ send_email backing-off 318 retry 2/4 in 27s SMTPS" in shown
         assert "× billing_sync halted 1,204 5 tries TimeoutError" in shown
         assert "■ audit_export paused 5,120 paused by you" in shown
         assert "×1 ▲1 ■1" in shown
@@ -206,10 +206,10 @@ async def test_every_key_has_an_id_and_says_what_it_does(engine: ScriptedEngine)
 
 
 async def test_dead_letters_are_counted_and_tried_again(engine: ScriptedEngine) -> None:
-    broken = an_operator("counts", dead=2, error="CheckViolation: [/few]", traceback="x")
+    broken = an_operator("counts", dead=2, error="Check: [/few]", traceback="x")
     engine.operators([broken, an_operator("mails", retrying=3, state="backing-off")])
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
-        await until(pilot, lambda: "2 dead  CheckViolation: [" in screen(pilot))
+        await until(pilot, lambda: "2 dead  Check: [/few]" in screen(pilot))
         assert "retries 3 ids" in screen(pilot)
         await pilot.press("2", "R")
         assert engine.sent == [RetryLetters("counts")]

@@ -8,8 +8,19 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from eventscope.declaration import QueryOperator
+from eventscope.engine.commands import CommandRefused
+from eventscope.engine.questions.dead_letters import LetterDetails, LetterOf, LettersOf
+from eventscope.engine.questions.operator import (
+    Attempted,
+    Blocking,
+    BlockingEvent,
+    DetailsOf,
+    ReplayOf,
+)
 from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.event import Event
+from eventscope.ids import Sql
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.operator_watch import OperatorWatch
 from eventscope.tui.screenshot import screenshot_svg
@@ -18,8 +29,15 @@ from eventscope.tui.widgets.event_lines import event_lines
 from eventscope.tui.widgets.feed_columns import feed_cells
 from eventscope.tui.widgets.notice import failure_text, stream_trouble
 from eventscope.tui.widgets.operator_columns import laid_out, operator_row
+from eventscope.tui.widgets.operator_lines import (
+    attempt_lines,
+    definition_lines,
+    head_lines,
+    sql_content,
+)
 from tests.events import a_default_identity_update, a_delete, a_truncate, an_insert, an_update
-from tests.tui.driving import screen, until
+from tests.tui.driving import dashboard, screen, until
+from tests.tui.operators import details, letters
 from tests.tui.scripted import NOW, STREAM, ScriptedEngine, an_operator
 
 HOSTILE = [
@@ -96,6 +114,51 @@ def test_no_part_of_the_engine_state_is_harmful(text: str) -> None:
         )
         assert_harmless(heading + "".join(lines))
     assert_harmless(failure_text(RuntimeError(text)))
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_part_of_an_operator_is_harmful(text: str) -> None:
+    watch = OperatorWatch()
+    failed = Attempted(None, 1, NOW, 0.1, text)
+    query = QueryOperator(
+        text, text, text, {text: (text, Sql(text))}, (text,), (text,), (), alias=text
+    )
+    shown = [
+        head_lines(an_operator_named(text), watch, None, NOW),
+        attempt_lines([failed]),
+        definition_lines(query),
+        sql_content(text),
+    ]
+    for content in shown:
+        assert_harmless(content.plain)
+
+
+async def test_the_screen_of_one_operator_stays_alive() -> None:
+    joined = "".join(HOSTILE[:14])
+    engine = ScriptedEngine(replace(an_operator_named(joined), dead=3, failing=1))
+    event = an_update(new={"status": joined})
+    hostile = [replace(one, error=joined, table=joined, target=(joined,)) for one in letters()]
+    engine.answers = {
+        DetailsOf: details(),
+        LettersOf: tuple(hostile),
+        LetterOf: LetterDetails(hostile[0], event, joined),
+        BlockingEvent: Blocking(event, joined),
+        ReplayOf: CommandRefused(joined),
+    }
+    async with EventScopeApp(engine).run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: dashboard(pilot).operator)
+        await pilot.press("2", "enter")
+        drawn = screen(pilot)
+        for keys in [
+            ("2", "enter"), ("escape", "d"), ("escape", "D"), ("escape", "S"), ("escape", "T", "x"),
+            ("escape", "3"), ("P",), ("escape", "1"),
+        ]:  # fmt: skip
+            await pilot.press(*keys)
+            await pilot.pause(0.2)
+            drawn += screen(pilot)
+        assert "Dead letters (3)" in drawn
+        assert pilot.app.is_running
+    assert_harmless(drawn)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)])

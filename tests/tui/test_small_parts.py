@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.cells import countdown, fit
+from eventscope.tui.durations import ago, took
 from eventscope.tui.rate import Rate
 from eventscope.tui.responsiveness import frames_per_second, responsive
 from eventscope.tui.screenshot import screenshot_svg, svg_to_png
@@ -75,3 +76,20 @@ async def test_pictures(engine: ScriptedEngine) -> None:
         svg = screenshot_svg(app)
     assert "search_index" in svg
     assert svg_to_png(svg).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "<1s"), (27.9, "27s"), (60, "1m"), (3_599, "59m"), (3_600, "1h"), (172_799, "47h"),
+     (172_800, "2d")],
+)  # fmt: skip
+def test_an_age_takes_four_characters(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0004, "0.4 ms"), (0.0384, "38 ms"), (1.254, "1.25 s"), (300.0, "5m")],
+)
+def test_what_something_took_has_three_digits(seconds: float, text: str) -> None:
+    assert took(seconds) == text

@@ -79,6 +79,11 @@ class Dashboard(BreakpointKeys):
         return self.operators.selected
 
     @property
+    def is_about_operators(self) -> bool:
+        """Whether the operators have the focus."""
+        return self.operators.has_focus_within
+
+    @property
     def chosen_event(self) -> EventId | None:
         """The event at the feed's cursor while the feed is held still."""
         entry = self.feed.selected() if self.feed.frozen else None

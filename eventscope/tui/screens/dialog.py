@@ -18,6 +18,7 @@ class Dialog(ModalScreen[Result | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Close", id="dialog.close", tooltip="Close")
     ]
+    AUTO_FOCUS = ""
     TITLE: ClassVar[str] = ""
     HINT: ClassVar[str] = "esc closes"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar, Final
 
 from textual import work
@@ -19,12 +20,14 @@ from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.screens.operator_keys import OperatorKeys
+from eventscope.tui.toast import toast
 from eventscope.tui.widgets.letter_table import LetterTable
 from eventscope.tui.widgets.operator_lines import (
     attempt_heads,
     attempt_lines,
     definition_lines,
     head_lines,
+    progress_text,
     sql_content,
 )
 from eventscope.tui.widgets.status_bar import StatusBar
@@ -43,12 +46,15 @@ class OperatorScreen(OperatorKeys):
         name: which operator.
     """
 
+    AUTO_FOCUS = "#attempts VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back", id="operator.back", tooltip="Back"),
         Binding("1", "tab(0)", show=False, id="operator.attempts", tooltip="Its last attempts"),
         Binding("2", "tab(1)", show=False, id="operator.letters", tooltip="Its dead letters"),
         Binding("3", "tab(2)", show=False, id="operator.definition", tooltip="What it is"),
-        Binding("right,l,tab", "next_tab(1)", "Tab", id="operator.next", tooltip="Next tab"),
+        Binding(
+            "right,l,tab", "next_tab(1)", "Tab", show=False, id="operator.next", tooltip="Next tab"
+        ),
         Binding(
             "left,h,shift+tab",
             "next_tab(-1)",
@@ -90,8 +96,8 @@ class OperatorScreen(OperatorKeys):
                 yield Static(attempt_heads(), classes="heads")
                 yield Static(id="operator-attempts")
             with TabPane("2 Dead letters", id="dead-letters"):
-                yield LetterTable()
                 yield Static("No dead letters.", id="no-letters")
+                yield LetterTable()
             with TabPane("3 Definition", id="definition"), VerticalScroll():
                 yield Static(id="operator-definition")
                 yield Static(id="operator-sql")
@@ -102,8 +108,6 @@ class OperatorScreen(OperatorKeys):
         self.draw_state()
         self.look_up()
         self.set_interval(_STATE_INTERVAL, self.draw_state)
-        self.set_interval(_DETAILS_INTERVAL, self.look_up)
-        self.call_after_refresh(self.action_tab, 0)
 
     def draw_state(self) -> None:
         """Show how it is now."""
@@ -118,16 +122,21 @@ class OperatorScreen(OperatorKeys):
             self._show_progress(operator)
         self.grey(snapshot)
 
-    @work(exclusive=True, exit_on_error=False)
+    @work(exit_on_error=False)
     async def look_up(self) -> None:
-        """Ask for what no snapshot holds."""
+        """Ask again and again for what no snapshot holds."""
+        while True:
+            await self._look_up_details()
+            await self._look_up_letters()
+            await asyncio.sleep(_DETAILS_INTERVAL)
+
+    async def _look_up_details(self) -> None:
         details = await self.ask(DetailsOf(self._named))
-        if details is not None:
+        if details is not None and details != self._details:
             if self._details is None:
                 self._show_definition(details)
             self._details = details
             self.attempts.update(attempt_lines(details.attempts))
-        await self._look_up_letters()
 
     async def _look_up_letters(self) -> None:
         """Ask for the dead letters, which may be many, if they are others than before."""
@@ -139,7 +148,7 @@ class OperatorScreen(OperatorKeys):
             self._lettered = lettered
             letters = await self.ask(LettersOf(self._named)) or ()
             self.letters.show(letters, self.engine.snapshot().taken_at)
-            self.letters.display = bool(letters)
+            self.letters.show_header = bool(letters)
             self.query_one("#no-letters").display = not letters
             count = operator.dead + operator.retrying
             label = f"2 Dead letters ({count:,})" if count else "2 Dead letters"
@@ -155,8 +164,7 @@ class OperatorScreen(OperatorKeys):
         under_way = operator.replay or operator.backfill
         self.progress.display = under_way is not None
         if under_way is not None:
-            name = "replay  " if operator.replay else "backfill  "
-            self.progress.query_one(Static).update(name)
+            self.progress.query_one(Static).update(f"{progress_text(operator)}  ")
             bar = self.progress.query_one(ProgressBar)
             bar.update(total=under_way.total, progress=under_way.done)
 
@@ -164,11 +172,7 @@ class OperatorScreen(OperatorKeys):
         """Go to a tab."""
         self.tabs.active = _TABS[place]
         pane = self.tabs.get_pane(_TABS[place])
-        if place == 1 and self.letters.display:
-            self.letters.focus()
-        else:
-            scroll = pane.query(VerticalScroll)
-            self.set_focus(scroll.first() if scroll else None)
+        self.set_focus(self.letters if place == 1 else pane.query_one(VerticalScroll))
 
     def action_next_tab(self, step: int) -> None:
         """Go to the next tab, or the one before."""
@@ -189,6 +193,8 @@ class OperatorScreen(OperatorKeys):
             details = await self.ask(LetterOf(letter.id))
             if details is not None:
                 self.app.push_screen(LetterScreen(details))
+            else:
+                toast(self, "The letter is there no more.")
 
     def action_retry_letter(self) -> None:
         """Try the letter at the cursor again."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from asyncio import gather, wrap_future
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, Final
 
 from textual import events, work
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 
 from eventscope.engine.commands import (
@@ -30,6 +31,9 @@ from eventscope.tui.screens.confirm import Confirm
 from eventscope.tui.screens.failure import FailureScreen
 from eventscope.tui.toast import toast
 
+_SHOWN_TO_OPERATORS: Final = ("skip", "replay", "backfill")
+"""Bindings for which the footer has room only then."""
+
 
 class OperatorKeys(Screen[None]):
     """A screen with operators on it; what is not possible now is greyed, and says why.
@@ -42,7 +46,11 @@ class OperatorKeys(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="pause", tooltip="Pause or resume the selected operator"),
         Binding(
-            "P", "pause_all", show=False, id="pause-all", tooltip="Pause or resume all operators"
+            "P",
+            "pause_all",
+            show=False,
+            id="pause-all",
+            tooltip="Hold all operators, or let all go on",
         ),
         Binding("r", "retry", "Retry", id="retry", tooltip="Let the selected operator retry now"),
         Binding(
@@ -58,6 +66,7 @@ class OperatorKeys(Screen[None]):
         Binding(
             "S",
             "skip",
+            "Skip",
             show=False,
             id="skip",
             tooltip="Pass over the event that the selected operator fails at",
@@ -65,6 +74,7 @@ class OperatorKeys(Screen[None]):
         Binding(
             "B",
             "backfill",
+            "Backfill",
             show=False,
             id="backfill",
             tooltip="Recompute the selected operator's whole target",
@@ -72,6 +82,7 @@ class OperatorKeys(Screen[None]):
         Binding(
             "T",
             "replay",
+            "Replay",
             show=False,
             id="replay",
             tooltip="Give events to the selected operator once more",
@@ -84,11 +95,29 @@ class OperatorKeys(Screen[None]):
         self.watches = watches
         self._operators: tuple[OperatorSnapshot, ...] = ()
         self._impossible: list[str] = []
+        self._trouble = ""
+        """What the last question has failed with."""
 
     @property
     def operator(self) -> OperatorSnapshot | None:
         """The operator that the keys act upon."""
         raise NotImplementedError
+
+    @property
+    def is_about_operators(self) -> bool:
+        """Whether a person looks at operators now, so that the footer has all of their keys."""
+        return True
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """What is bound now."""
+        bindings = super().active_bindings
+        if self.is_about_operators:
+            for key, active in bindings.items():
+                if active.binding.id in _SHOWN_TO_OPERATORS:
+                    shown = replace(active.binding, show=True)
+                    bindings[key] = active._replace(binding=shown)
+        return bindings
 
     @property
     def chosen_event(self) -> EventId | None:
@@ -115,11 +144,15 @@ class OperatorKeys(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """Say why nothing happens when a greyed key is pressed."""
         active = self.active_bindings.get(event.key)
-        if active is not None and not active.enabled:
-            reason = self._why_not(active.binding.action)
-            if reason is not None:
-                toast(self, reason)
-                event.stop()
+        if active is not None and not active.enabled and self.say_why_not(active.binding.action):
+            event.stop()
+
+    def say_why_not(self, action: str) -> bool:
+        """Say why an action is not possible; False if it is."""
+        reason = self._why_not(action)
+        if reason is not None:
+            toast(self, reason)
+        return reason is not None
 
     def action_open_operator(self) -> None:
         """Show all about the operator."""
@@ -203,12 +236,15 @@ class OperatorKeys(Screen[None]):
     async def ask(self, question: Question[Answer]) -> Answer | None:
         """Ask the engine; None, and a word about it, if there is no answer."""
         try:
-            return await wrap_future(self.engine.ask(question))
-        except CommandRefused as refusal:
-            toast(self, str(refusal))
+            answer = await wrap_future(self.engine.ask(question))
         except Exception as error:
-            toast(self, f"{type(error).__name__}: {error}")
-        return None
+            trouble = f"{type(error).__name__}: {error}"
+            if trouble != self._trouble:  # which may be asked again every second
+                toast(self, trouble)
+            self._trouble = trouble
+            return None
+        self._trouble = ""
+        return answer
 
     async def _carry_out(self, *commands: Command, said: str = "") -> None:
         """Have commands done and say what came of it: the dashboard outlives every answer."""

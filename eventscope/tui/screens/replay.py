@@ -78,11 +78,11 @@ class ReplayScreen(Dialog[Command]):
     def _submit(self) -> None:
         self._begin()
 
-    @work(exclusive=True, exit_on_error=False)
+    @work(exclusive=True, group="check", exit_on_error=False)
     async def _check(self) -> None:
         await self._command()
 
-    @work(exclusive=True, exit_on_error=False)
+    @work(exclusive=True, group="begin", exit_on_error=False)
     async def _begin(self) -> None:
         command = await self._command()
         if command is not None:

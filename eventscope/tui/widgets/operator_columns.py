@@ -18,6 +18,8 @@ _RATE: Final = 9
 _BARS: Final = 8
 _TRIES: Final = 6
 _WIDE: Final = 100
+_WELL: Final = ("running", "idle", "waiting")
+"""The states in which the pace is worth more than what else could be said in a narrow row."""
 
 
 class OperatorRow(NamedTuple):
@@ -71,7 +73,7 @@ def laid_out(row: OperatorRow, width: int) -> tuple[str, ...]:
     Returns:
         The symbol, the name, the state, the numbers, the bars, the attempts and the detail.
     """
-    name = min(26, max(12, width // 3 - 8))
+    name = min(width // 4 - 1, 34) if width >= _WIDE else max(12, width // 3 - 6)
     symbol, state = f" {row.symbol} ", fit(row.state, _STATE)
     numbers = fit(row.queued, _QUEUED, right=True) + fit(row.oldest, _OLDEST, right=True)
     if width >= _WIDE:
@@ -80,7 +82,7 @@ def laid_out(row: OperatorRow, width: int) -> tuple[str, ...]:
         detail = "  ".join(filter(None, (row.retry, row.detail)))
     else:
         tries = f"{row.attempts.partition('/')[0]} tries" if row.attempts and not row.retry else ""
-        bars = "  ".join(filter(None, (row.bars, row.rate)))
+        bars = "  ".join(filter(None, (row.bars, row.rate))) if row.state in _WELL else ""
         bars, attempts = f"  {bars}" if bars else "", ""
         detail = "  ".join(filter(None, (row.retry, tries, row.detail)))
     used = 3 + name + 1 + _STATE + sum(map(len, (numbers, bars, attempts)))

@@ -63,6 +63,18 @@ def latency_line(latencies: Latencies | None) -> Content:
     return Content.assemble(*parts)
 
 
+def progress_text(operator: OperatorSnapshot) -> str:
+    """How far its replay is, or else its backfill."""
+    if operator.replay is not None:
+        done, total, what = operator.replay.done, operator.replay.total, "events"
+    elif operator.backfill is not None:
+        done, total, what = operator.backfill.done, operator.backfill.total, "ids"
+    else:
+        return ""
+    name = "replay" if operator.replay is not None else "backfill"
+    return f"{name} begins" if total is None else f"{name}  {done:,} of {total:,} {what}"
+
+
 def attempt_heads() -> str:
     """The columns' names of ``attempt_lines``."""
     return _attempt("began", "event", "events", "took", "outcome")

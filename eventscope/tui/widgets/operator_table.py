@@ -41,27 +41,6 @@ class OperatorTable(ScrollView, can_focus=True):
             id="operators.open",
             tooltip="All about it: attempts, dead letters, definition",
         ),
-        Binding(
-            "S",
-            "screen.skip",
-            "Skip",
-            id="operators.skip",
-            tooltip="Pass over the event that it fails at",
-        ),
-        Binding(
-            "T",
-            "screen.replay",
-            "Replay",
-            id="operators.replay",
-            tooltip="Give it events once more",
-        ),
-        Binding(
-            "B",
-            "screen.backfill",
-            "Backfill",
-            id="operators.backfill",
-            tooltip="Recompute its whole target",
-        ),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "operators--cursor",
