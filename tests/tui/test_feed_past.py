@@ -239,6 +239,16 @@ async def test_r_retries_what_failed_at_the_selected_event() -> None:
         assert engine.sent == [RetryLetters("counts", letter.id), Retry("billing")]
 
 
+async def test_nothing_is_retried_where_nothing_may_be_changed() -> None:
+    engine = await an_engine_with_a_past(numbered(10), shown=10)
+    engine.read_only = True
+    engine.operators([an_operator("billing", state="halted", position=5, failing=6)])
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("E", "r")
+        await until(pilot, lambda: "read-only" in "".join(toasts(pilot)).lower())
+        assert engine.sent == []
+
+
 async def test_w_writes_the_listed_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 

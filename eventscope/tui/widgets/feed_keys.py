@@ -72,7 +72,9 @@ class FeedKeys(Pane):
         self.marks = Marks()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There must be something to go back from."""
+        """There must be something to go back from, and what changes something may be forbidden."""
+        if action == "retry" and self.engine.read_only:
+            return None
         return self.feed.restricted if action == "leave" else True
 
     def action_leave(self) -> None:

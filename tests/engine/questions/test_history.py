@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from eventscope.engine.commands import CommandRefused
 from eventscope.engine.questions import Known
 from eventscope.engine.questions.history import (
     EventsAfter,
     EventsBefore,
     NotKept,
-    NumberOf,
     Page,
     TransactionOf,
 )
@@ -66,11 +64,3 @@ async def test_the_transaction_of_an_event(queue: Queue, known: Known) -> None:
     await write(queue, transactions=3, rows=7)
     transaction = await TransactionOf(9).answer(known)
     assert (transaction.first_seq, transaction.last_seq) == (8, 14)
-
-
-async def test_an_event_is_found_by_its_id(queue: Queue, known: Known) -> None:
-    await write(queue, transactions=3, rows=7)
-    [event] = (await EventsBefore(10, 9).answer(known)).events
-    assert await NumberOf(str(event.event().id)).answer(known) == 9
-    with pytest.raises(CommandRefused, match="holds no event"):
-        await NumberOf("0/1/7").answer(known)
