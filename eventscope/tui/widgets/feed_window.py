@@ -10,7 +10,7 @@ from eventscope.engine.questions.history import EventsBefore, Page
 from eventscope.engine.ring import EventRing
 from eventscope.tui.widgets.held_list import HeldList, seq_of
 
-_MOST: Final = 50_000
+_MOST: Final = 100_000
 """Rows beyond which no older ones are listed: what is listed stays in memory."""
 
 
