@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from eventscope.engine import moments
 from eventscope.engine.questions.base import Known
 from eventscope.errors import EventScopeError
 from eventscope.queue.event import QueuedEvent
@@ -104,18 +103,3 @@ class TransactionOf:
         if not found:
             raise event_not_kept()
         return found[0].transaction
-
-
-@dataclass(frozen=True, slots=True)
-class NumberOf:
-    """The number in the queue of an event by its id."""
-
-    id: str
-
-    async def answer(self, known: Known) -> int:
-        """Look it up.
-
-        Raises:
-            CommandRefused: the queue does not hold it.
-        """
-        return await moments.first(known.queue, self.id)

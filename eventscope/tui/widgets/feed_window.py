@@ -10,7 +10,7 @@ from eventscope.engine.questions.history import EventsBefore, Page
 from eventscope.engine.ring import EventRing
 from eventscope.tui.widgets.held_list import HeldList, seq_of
 
-_MOST: Final = 50_000
+_MOST: Final = 100_000
 """Rows beyond which no older ones are listed: what is listed stays in memory."""
 
 
@@ -76,6 +76,8 @@ class FeedWindow(HeldList):
 
     def add_older(self, page: Page) -> int:
         """List events from before the first; returns how many."""
+        if self._listed and page.reached > self._listed[0].seq:
+            return 0  # the ring has shown more meanwhile
         self._reached, self._left = page.reached, page.left
         return super().add_older(page)
 

@@ -44,14 +44,14 @@ class RowVersions(HeldList):
     """Every kept event of a row, read page by page.
 
     Args:
-        name: the row, as harmless text.
+        row: its table and key, as harmless text.
         entry: the event that is looked at.
         before: the row as it was before it.
         after: the row as it was after it.
     """
 
-    def __init__(self, name: str, entry: Entry, before: Row, after: Row) -> None:
-        super().__init__(name, [entry])
+    def __init__(self, row: str, entry: Entry, before: Row, after: Row) -> None:
+        super().__init__(row, [entry])
         self._older: Question[Page] | None = VersionsBefore(before, entry.seq)
         self._newer: Question[Page] | None = VersionsAfter(after, entry.seq)
         self._versions: dict[int, Version] = {}
@@ -61,18 +61,16 @@ class RowVersions(HeldList):
         """The row, and how many versions of it there are."""
         count = f"{len(self):,} {'version' if len(self) == 1 else 'versions'}"
         more = " so far" if self._older or self._newer else ""
-        return f"{self._title} · {count}{more}"
+        return f"history · {count}{more} of {self._title}"
 
     def entry(self, seq: int) -> Entry | None:
-        """A version that is listed; the same object as long as its neighbour is the same."""
+        """A version that is listed: the same object each time, once it has one before it."""
         entry, place = super().entry(seq), self.index_of(seq)
         if entry is None or place == 0:
             return entry
-        before = self._listed[place - 1]
-        version = self._versions.get(seq)
-        if version is None or version.before is not before:
-            version = self._versions[seq] = Version(entry, before)
-        return version
+        if seq not in self._versions:
+            self._versions[seq] = Version(entry, self._listed[place - 1])
+        return self._versions[seq]
 
     def older(self) -> Question[Page] | None:
         """What to ask for the versions before the first that is listed."""
