@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from eventscope.event import Change, Event
 from eventscope.inspection.paths import PathDiff, Sign, path_diff
+from eventscope.inspection.quoting import qualified
 from eventscope.inspection.text import safe_text
 from eventscope.inspection.values import is_absent, value_text
 from eventscope.inspection.words import Span, Spans, word_diff
@@ -84,13 +85,8 @@ def event_diff(event: Event) -> EventDiff:
 
 def identity_remedy(event: Event) -> str:
     """The SQL that makes PostgreSQL write whole old rows of the event's table to the WAL."""
-    schema, table = _identifier(event.source.schema), _identifier(event.source.table)
-    return safe_text(f"ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL;", 300)
-
-
-def _identifier(name: str) -> str:
-    plain = name.isascii() and name.isidentifier() and name == name.lower()
-    return name if plain else '"{}"'.format(name.replace('"', '""'))
+    table = qualified(event.source.schema, event.source.table)
+    return safe_text(f"ALTER TABLE {table} REPLICA IDENTITY FULL;", 300)
 
 
 def _columns(event: Event) -> Iterator[ColumnDiff]:
