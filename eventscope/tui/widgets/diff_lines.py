@@ -27,8 +27,8 @@ def diff_lines(diff: EventDiff, width: int) -> Iterator[Content]:
     if diff.unknown:
         yield from _unknown(diff, name_width, width)
     if diff.unchanged:
-        noun = "column" if diff.unchanged == 1 else "columns"
-        yield Content.styled(f"   {diff.unchanged} unchanged {noun} hidden", QUIET)
+        noun = "column" if len(diff.unchanged) == 1 else "columns"
+        yield Content.styled(f"   {len(diff.unchanged)} unchanged {noun} hidden", QUIET)
 
 
 def _unknown(diff: EventDiff, name_width: int, width: int) -> Iterator[Content]:
