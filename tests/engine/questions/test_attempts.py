@@ -42,7 +42,7 @@ async def test_each_operator_tells_what_it_tried_with_an_event(
         "ValueError: first", "ValueError: second", None,
     ]  # fmt: skip
     assert tried["moody"].letters == ()
-    assert 'raise ValueError(failure)' in (tried["moody"].attempts[0].traceback or "")
+    assert "raise ValueError(failure)" in (tried["moody"].attempts[0].traceback or "")
     assert len(tried["hopeless"].attempts) >= 4
     (letter,) = tried["hopeless"].letters
     assert (letter.target, letter.attempts, letter.next_retry) == (None, 4, None)
