@@ -115,7 +115,9 @@ def _letter(letter: Letter, now: float) -> Iterator[_Line]:
 def _traceback(known: OperatorAttempts) -> Iterator[_Line]:
     """The end of the last failure's traceback, unless an attempt has succeeded since."""
     failures: list[Attempt | Letter] = [*known.attempts, *known.letters]
-    lines = [line for one in failures[-1:] for line in safe_lines((one.traceback or "").rstrip(), 500)]
+    lines = [
+        line for one in failures[-1:] for line in safe_lines((one.traceback or "").rstrip(), 500)
+    ]
     for line in lines[-_TRACEBACK_LINES:]:
         text = line.lstrip(" ")
         if text:

@@ -14,7 +14,7 @@ from eventscope.inspection.summary import named_key
 from eventscope.inspection.text import safe_text
 from eventscope.tui.widgets.attempt_lines import attempt_lines, attempts_report
 from eventscope.tui.widgets.diff_lines import diff_lines
-from eventscope.tui.widgets.fate import Fate, delivery_line
+from eventscope.tui.widgets.fate import Fate, delivery_lines
 from eventscope.tui.widgets.json_lines import json_lines
 from eventscope.tui.widgets.reading import QUIET, Reading, Tab, indented
 from eventscope.tui.widgets.row_lines import row_lines
@@ -63,9 +63,11 @@ def _header(event: Event, fate: Fate, width: int) -> Iterator[Content]:
     facts = [time, f"xid {event.xid}", f"lsn {event.lsn}"]
     if event.type == "update":
         facts.append(f"{len(event.changes or {})} of {len(source.columns)} columns")
+    while sum(map(len, facts)) + 3 * len(facts) > width and len(facts) > 2:
+        facts.pop()
     yield from indented(Content.styled(" · ".join(facts), QUIET), 1, width)
-    if fate.deliveries:
-        yield from indented(delivery_line(fate), 1, width)
+    for line in delivery_lines(fate, width - 2):
+        yield Content.assemble(" ", line)
 
 
 def _body(event: Event, fate: Fate, width: int, reading: Reading) -> Iterator[Content]:

@@ -37,7 +37,7 @@ class EventPane(Pane):
         ),
         Binding("tab", "tab(1)", "Tabs", id="event.tab", tooltip="Diff, Row, JSON, Operators"),
         Binding("shift+tab", "tab(-1)", show=False, id="event.tab_back", tooltip="The tab before"),
-        Binding("J", "screen.next_event(1)", "Next", id="event.next", tooltip="Next event"),
+        Binding("J", "screen.next_event(1)", show=False, id="event.next", tooltip="Next event"),
         Binding(
             "K", "screen.next_event(-1)", show=False, id="event.previous", tooltip="Previous event"
         ),

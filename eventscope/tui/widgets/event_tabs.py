@@ -12,6 +12,7 @@ from textual.widget import Widget
 from eventscope.tui.widgets.reading import QUIET, TABS, Tab
 
 _GAP: Final = " "
+_HINT: Final = "J/K other events"
 
 
 class EventTabs(Widget):
@@ -36,10 +37,12 @@ class EventTabs(Widget):
 
     def render(self) -> Content:
         """Put the names in a row."""
-        return Content(_GAP).join(
+        tabs = Content(_GAP).join(
             Content.styled(f" {tab} ", "bold $primary reverse" if tab == self._tab else QUIET)
             for tab in TABS
         )
+        gap = self.size.width - tabs.cell_length - len(_HINT)
+        return tabs if gap < 2 else Content.assemble(tabs, " " * gap, (_HINT, QUIET))
 
     def on_click(self, event: events.Click) -> None:
         """Choose the tab under the mouse."""

@@ -1,9 +1,9 @@
-"""What became of an event at each operator, in a line."""
+"""What became of an event at each operator, in a line or two."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,15 +45,26 @@ class Fate:
         return all(one.state in ("done", "failed") for one, _ in self.deliveries)
 
 
-def delivery_line(fate: Fate) -> Content:
+def delivery_lines(fate: Fate, width: int) -> Iterator[Content]:
     """One delivery for each operator: ``✓ search_index  ▲ send_email 2/5 in 27s``."""
+    line = Content("")
+    for said in _deliveries(fate):
+        if line and line.cell_length + 2 + said.cell_length > width:
+            yield line
+            line = Content("")
+        line = Content.assemble(line, "  " if line else "", said.truncate(width, ellipsis=True))
+    if line:
+        yield line
+
+
+def _deliveries(fate: Fate) -> Iterator[Content]:
     if len(fate.deliveries) <= _MOST_NAMED:
-        return Content("  ").join(_delivery(*each, fate.now) for each in fate.deliveries)
+        yield from (_delivery(*each, fate.now) for each in fate.deliveries)
+        return
     counts = Counter(one.state for one, _ in fate.deliveries)
-    said = ((state, f"{counts[state]}{symbol_of(state)}") for state in DELIVERY_LOOKS)
-    return Content("  ").join(
-        Content.styled(text, colour_of(state)) for state, text in said if counts[state]
-    )
+    for state in DELIVERY_LOOKS:
+        if counts[state]:
+            yield Content.styled(f"{counts[state]}{symbol_of(state)}", colour_of(state))
 
 
 def symbol_of(state: DeliveryState) -> str:
