@@ -244,6 +244,30 @@ async def test_an_index_as_identity_names_the_row(session, connection, settings)
         assert await state(session) == after, change_sql(event)
 
 
+@pytest.mark.parametrize(
+    ("type_", "one", "other"),
+    [
+        ("pair", "(1,\"a, b\")", "(2,)"), ("mood", "so happy", "a,\"b\""),
+        ("positive", "1", "2"), ("int[]", "{1,2}", "{}"), ("int4range", "[1,3)", "empty"),
+        ("text", "(1)", "it's"), ("float4", "0.1", "NaN"), ("bytea", "\\x00ff", ""),
+        ("timestamptz", "2026-07-01 12:00+02", "infinity"), ("money", "$1.50", "-$1.50"),
+        ("citext", "Abc", "abd"), ("bool", "t", "f"), ("bpchar(5)", "a", "b"),
+    ],
+)  # fmt: skip
+async def test_a_key_of_any_type_names_the_row(session, connection, settings, type_, one, other):
+    await session.execute(TYPES)
+    ddl = f"CREATE TABLE t (id {type_} PRIMARY KEY, n int); ALTER TABLE t REPLICA IDENTITY FULL"
+    first, second = (sql.Literal(text).as_string(session) for text in (one, other))
+    events, states = await made(
+        session, settings, ddl, f"INSERT INTO t VALUES ({first}, 1)",
+        f"INSERT INTO t VALUES ({second}, 1)", f"UPDATE t SET n = 2 WHERE id = {first}::{type_}",
+        f"DELETE FROM t WHERE id = {second}::{type_}", f"UPDATE t SET id = {second}",
+        "DELETE FROM t",
+    )  # fmt: skip
+    await connection.execute(ODD_SESSION)
+    await there_and_back(session, connection, events, states)
+
+
 async def test_odd_names_and_hostile_texts_are_exact(session, connection, settings):
     names = [
         'quo"te',
