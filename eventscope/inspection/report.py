@@ -21,29 +21,30 @@ _ALL: Final = 1_000_000
 _SHORT: Final = 60
 
 
+def heading(event: Event) -> list[str]:
+    """What happened to which row, when and where in the log."""
+    source = event.source
+    table = ".".join(safe_text(part, 64) for part in (source.schema, source.table) if part)
+    facts = (event.timestamp.isoformat(), f"xid {event.xid}", f"lsn {event.lsn}", f"id {event.id}")
+    return [f"{event.type.upper()} {table}  {named_key(event)}".rstrip(), " · ".join(facts)]
+
+
 def diff_report(event: Event) -> str:
     """What the event did, column by column, with both values whole."""
     diff = event_diff(event, limit=_ALL)
-    return "\n".join([*_heading(event), "", *_differences(event, diff)])
+    return "\n".join([*heading(event), "", *_differences(event, diff)])
 
 
 def row_report(event: Event) -> str:
     """The row after the event, or the one that it removed."""
     texts, changed = _Texts(event, _row), event.changes or {}
     lines = (_named("~" if name in changed else " ", name, texts[name]) for name in _row(event))
-    return "\n".join([*_heading(event), "", *(line for column in lines for line in column)])
+    return "\n".join([*heading(event), "", *(line for column in lines for line in column)])
 
 
 def json_report(event: Event) -> str:
     """What an operator gets, as JSON on many lines; the same tokens as in ``json_line``."""
     return "\n".join(_formatted(json_line(event)))
-
-
-def _heading(event: Event) -> list[str]:
-    source = event.source
-    table = ".".join(safe_text(part, 64) for part in (source.schema, source.table) if part)
-    facts = (event.timestamp.isoformat(), f"xid {event.xid}", f"lsn {event.lsn}", f"id {event.id}")
-    return [f"{event.type.upper()} {table}  {named_key(event)}".rstrip(), " · ".join(facts)]
 
 
 def _differences(event: Event, diff: EventDiff) -> Iterator[str]:

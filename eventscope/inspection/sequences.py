@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-MAX_EDITS: Final = 400
+MAX_EDITS: Final = 250
 """Removals and insertions between two sequences that are told apart: the time is its square."""
 
 

@@ -11,7 +11,9 @@ from textual.content import Content
 
 from eventscope.engine.questions.attempts import Letter, OperatorAttempts
 from eventscope.engine.snapshot import OperatorSnapshot
+from eventscope.event import Event
 from eventscope.inspection.filter import Delivery
+from eventscope.inspection.report import heading
 from eventscope.inspection.text import safe_lines, safe_text
 from eventscope.operators.timeline import Attempt
 from eventscope.tui.cells import countdown, fit
@@ -48,9 +50,9 @@ def attempt_lines(fate: Fate, width: int) -> Iterator[Content]:
                 yield from hanging(lead, value, width)
 
 
-def attempts_report(fate: Fate) -> str:
+def attempts_report(event: Event, fate: Fate) -> str:
     """All of it as text, with every traceback whole."""
-    lines = [line.plain for line in attempt_lines(fate, 200)]
+    lines = [*heading(event), "", *(line.plain for line in attempt_lines(fate, 200))]
     for name, known in (fate.attempts or {}).items():
         failures: Sequence[Attempt | Letter] = [*known.attempts, *known.letters]
         for failure in failures:

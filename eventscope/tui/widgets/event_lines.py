@@ -48,7 +48,7 @@ def whole_text(event: Event, fate: Fate, tab: Tab) -> str:
         case "JSON":
             return json_report(event)
         case "Operators":
-            return attempts_report(fate)
+            return attempts_report(event, fate)
 
 
 def _header(event: Event, fate: Fate, width: int) -> Iterator[Content]:

@@ -53,6 +53,9 @@ class EventPanel(VerticalScroll, can_focus=True):
     def show(self, event: Event | None, fate: Fate, reading: Reading) -> None:
         """Show an event, from its top if it or the tab is another one than before."""
         is_other = event is not self._event or reading.tab != self._reading.tab
+        is_same = not is_other and reading == self._reading
+        if is_same and (fate == self._fate or reading.tab != "Operators"):
+            return  # laying a large event out is dear
         self._event, self._fate, self._reading = event, fate, reading
         if is_other:
             self.scroll_home(animate=False)

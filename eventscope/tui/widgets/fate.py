@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from textual.content import Content
@@ -30,7 +30,7 @@ class Fate:
     deliveries: tuple[tuple[Delivery, OperatorSnapshot], ...] = ()
     now: float = 0.0
     """Seconds since the epoch."""
-    attempts: Mapping[str, OperatorAttempts] | None = field(default=None, compare=False)
+    attempts: Mapping[str, OperatorAttempts] | None = None
     """By operator; None while nobody has answered yet."""
 
     @classmethod

@@ -13,7 +13,7 @@ from eventscope.event import Event
 from eventscope.inspection.report import json_report
 from eventscope.tui.widgets.reading import CUT, QUIET, Reading, hanging
 
-_MOST_LINES: Final = 1_000
+_MOST_LINES: Final = 300
 _TOKEN: Final = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*"(?=:))|(?P<text>"(?:[^"\\]|\\.)*"?)'
     r"|(?P<number>-?[0-9][0-9.eE+-]*)|(?P<word>true|false|null)|(?P<sign>[{}\[\],:]+)"
