@@ -9,6 +9,7 @@ from typing import Any, Final
 from eventscope.event import Change, Event
 from eventscope.inspection.delta import delta_text
 from eventscope.inspection.hstore import hstore
+from eventscope.inspection.nulls import told_apart
 from eventscope.inspection.paths import MAX_PATHS, PathDiff, Sign, path_diff
 from eventscope.inspection.quoting import qualified
 from eventscope.inspection.text import safe_text
@@ -120,7 +121,7 @@ def _whole_row(event: Event, sign: Sign, row: Mapping[str, Any] | None) -> Itera
 
 def _one_sided(event: Event, sign: Sign, column: str, value: object) -> ColumnDiff:
     name, kind = _labels(event, column)
-    side = _side(value)
+    side = _side(told_apart(event, column, value, "old" if sign == "-" else "new"))
     if sign == "-":
         return ColumnDiff(sign, name, kind, old=side)
     return ColumnDiff(sign, name, kind, new=side)
@@ -128,7 +129,8 @@ def _one_sided(event: Event, sign: Sign, column: str, value: object) -> ColumnDi
 
 def _changed(event: Event, column: str, change: Change, limit: int) -> ColumnDiff:
     name, kind = _labels(event, column)
-    old, new = (_document(kind, value) for value in (change.old_value, change.new_value))
+    old = _document(kind, told_apart(event, column, change.old_value, "old"))
+    new = _document(kind, told_apart(event, column, change.new_value, "new"))
     listed = None
     if _are_documents(old, new):
         listed = path_diff(old, new, limit)

@@ -116,7 +116,7 @@ class _Texts:
 
     def __getitem__(self, column: str) -> list[str]:
         value, text = self._values[column], self._texts[column]
-        if value is None:
+        if text is None:
             return ["NULL"]
         if value is UNCHANGED:
             return [UNCHANGED_TEXT]

@@ -11,8 +11,12 @@ from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from eventscope.event import Event
+from eventscope.inspection.diff import event_diff
+from eventscope.inspection.report import diff_report
 from eventscope.inspection.sql import change_sql, undo_sql
 from eventscope.replication.connection import Connection
+from eventscope.tui.widgets.reading import Reading as Way
+from eventscope.tui.widgets.row_lines import row_lines
 from tests.replication.examples import Example
 from tests.replication.examples.compounds import ARRAYS, MADE, TYPES
 from tests.replication.random_types import Table, tables
@@ -317,3 +321,21 @@ async def test_words_that_need_quotes_are_those_of_the_server(session):
     words = [word for (word,) in await cursor.fetchall()]
     assert len(words) > 90
     assert [word for word in words if identifier(word) != f'"{word}"'] == []
+
+
+async def test_a_document_that_is_null_does_not_look_like_no_document(session, settings):
+    ddl = "CREATE TABLE t (id int PRIMARY KEY, d jsonb); ALTER TABLE t REPLICA IDENTITY FULL"
+    events, _ = await made(
+        session, settings, ddl, "INSERT INTO t VALUES (1, 'null')", "UPDATE t SET d = NULL",
+        "UPDATE t SET d = 'null'", "DELETE FROM t",
+    )  # fmt: skip
+    sides = [(column.old, column.new) for event in events for column in event_diff(event).columns]
+    shown = [tuple(side and (side.text, side.absent) for side in both) for both in sides]
+    null, nothing = ("null", False), ("NULL", True)
+    assert shown == [
+        (None, ("1", False)), (None, null), (null, nothing), (nothing, null),
+        (("1", False), None), (null, None),
+    ]  # fmt: skip
+    assert "~ d  null → NULL" in diff_report(events[1])
+    rows = [line.plain.split()[-1] for line in row_lines(events[2], 80, Way())]
+    assert rows == ["1", "null"]
