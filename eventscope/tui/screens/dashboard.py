@@ -17,7 +17,6 @@ from eventscope.event import EventId
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.responsiveness import frames_per_second
-from eventscope.tui.screens.breakpoint_keys import BreakpointKeys
 from eventscope.tui.screens.event_keys import EventKeys
 from eventscope.tui.screens.help import HelpScreen, bound_keys
 from eventscope.tui.toast import toast
@@ -37,7 +36,7 @@ _STATE_INTERVAL: Final = 0.25
 View = Literal["feed", "operators", "event", "health", "log"]
 
 
-class Dashboard(BreakpointKeys, EventKeys):
+class Dashboard(EventKeys):
     """Pulls the engine's state and the recent events at an interval, and sends it commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

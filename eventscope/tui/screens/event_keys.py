@@ -6,17 +6,17 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.getters import query_one
-from textual.screen import Screen
 
 from eventscope.engine.ring import Entry
 from eventscope.tui.pager import NoPager, page
+from eventscope.tui.screens.breakpoint_keys import BreakpointKeys
 from eventscope.tui.screens.copy_menu import Copied, CopyMenu
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.event_pane import EventPane
 from eventscope.tui.widgets.feed import Feed
 
 
-class EventKeys(Screen[None]):
+class EventKeys(BreakpointKeys):
     """A screen with a feed and the event at its cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
