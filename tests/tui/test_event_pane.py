@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from eventscope.engine.commands import Retry, RetryLetters
 from eventscope.engine.questions.attempts import AttemptsAt, Letter, OperatorAttempts
+from eventscope.engine.questions.event_letters import LettersAbout
 from eventscope.event import UNCHANGED, Event
 from eventscope.operators.timeline import Attempt
 from eventscope.tui.app import EventScopeApp
@@ -210,6 +212,15 @@ async def test_the_operators_tab_is_the_timeline_of_attempts() -> None:
         await until(pilot, lambda: "no longer remembered" in screen(pilot))
 
 
+async def test_r_retries_the_event_where_it_failed() -> None:
+    engine = an_engine_in_trouble()
+    engine.answers[LettersAbout] = (("counts", 12),)
+    async with reading(an_order(), engine=engine) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: len(engine.sent) == 3)
+    assert engine.sent == [RetryLetters("counts", 12), Retry("send_email"), Retry("billing")]
+
+
 async def copied(pilot: Pilot[Any], key: str) -> str:
     """What a key of the copy menu copies."""
     await pilot.press("y")
@@ -240,7 +251,7 @@ async def test_y_copies_what_is_asked_for() -> None:
 async def test_y_copies_from_the_feed_and_what_would_make_old_values_known() -> None:
     engine = ScriptedEngine()
     engine.emit(a_default_identity_update("log", schema="audit"))
-    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+    async with EventScopeApp(engine).run_test(size=(100, 90)) as pilot:
         assert dashboard(pilot).feed.has_focus
         assert await copied(pilot, "a") == "ALTER TABLE audit.log REPLICA IDENTITY FULL;"
         assert dashboard(pilot).feed.has_focus

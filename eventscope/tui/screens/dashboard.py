@@ -58,7 +58,6 @@ class Dashboard(EventKeys):
 
     status = query_one(StatusBar)
     notice = query_one(Notice)
-    feed_pane = query_one(FeedPane)
     operators = query_one(OperatorsPane)
     health = query_one(HealthPane)
     log_pane = query_one(LogPane)

@@ -14,18 +14,26 @@ from eventscope.tui.screens.copy_menu import Copied, CopyMenu
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.event_pane import EventPane
 from eventscope.tui.widgets.feed import Feed
+from eventscope.tui.widgets.feed_pane import FeedPane
 
 
 class EventKeys(BreakpointKeys):
     """A screen with a feed and the event at its cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "copy_event", "Copy", id="copy", tooltip="Copy the event: JSON, key, SQL …"),
         Binding(
-            "v", "page_event", show=False, id="pager", tooltip="Read the event whole in $PAGER"
+            "y", "copy_event", "Copy", id="event.copy", tooltip="Copy the event: JSON, key, SQL …"
+        ),
+        Binding(
+            "v",
+            "page_event",
+            show=False,
+            id="event.pager",
+            tooltip="Read the event whole in $PAGER",
         ),
     ]
 
+    feed_pane = query_one(FeedPane)
     feed = query_one(Feed)
     event_pane = query_one(EventPane)
 
@@ -43,6 +51,10 @@ class EventKeys(BreakpointKeys):
                 page(self.app, self.event_pane.whole_text(entry))
             except NoPager as problem:
                 toast(self, str(problem))
+
+    def action_retry_event(self) -> None:
+        """Have the operators that failed at the selected event try it again."""
+        self.feed_pane.action_retry()
 
     def _copy(self, copied: Copied | None) -> None:
         if copied is not None:

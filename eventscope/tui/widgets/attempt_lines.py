@@ -78,9 +78,9 @@ def _next(one: Delivery, operator: OperatorSnapshot, known: OperatorAttempts, no
         case "done" if not known.attempts:
             return "its attempts are no longer remembered"
         case "retrying" if not known.letters and operator.next_retry is not None:
-            return f"next attempt {countdown(operator.next_retry, now)}"
+            return f"next attempt {countdown(operator.next_retry, now)} · r retries now"
         case "failed" if not known.letters:
-            return "the operator has halted at it"
+            return "the operator has halted at it · r retries"
         case "held":
             return safe_text(operator.detail or "it is held", 200)
         case "queued":

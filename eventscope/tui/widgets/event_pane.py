@@ -42,6 +42,13 @@ class EventPane(Pane):
             "K", "screen.next_event(-1)", show=False, id="event.previous", tooltip="Previous event"
         ),
         Binding(
+            "r",
+            "screen.retry_event",
+            "Retry",
+            id="event.retry",
+            tooltip="Retry the event where it failed",
+        ),
+        Binding(
             "u",
             "read('unchanged')",
             show=False,
