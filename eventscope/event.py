@@ -98,6 +98,10 @@ class Source:
     schema: str
     table: str
     columns: Mapping[str, str]
+    generated: tuple[str, ...] = ()
+    """Columns that the server computes from others, so that no statement may set them."""
+    identity: tuple[str, ...] = ()
+    """Columns ``GENERATED ALWAYS AS IDENTITY``, which a statement sets only if it insists."""
 
 
 class RowImages(NamedTuple):

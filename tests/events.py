@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from eventscope.event import Event, EventId, EventType, Lsn, RowImages, Source
+import msgspec
+
+from eventscope.event import (
+    UNCHANGED,
+    Event,
+    EventId,
+    EventType,
+    Form,
+    Lsn,
+    RowImages,
+    Source,
+)
 
 COMMITTED = datetime(2026, 7, 1, 12, 6, 38, 412_000, tzinfo=UTC)
 
@@ -92,5 +105,27 @@ def an_event(
         lsn=Lsn(lsn),
         xid=xid,
         key=tuple(key),
-        load=lambda form: images,
+        load=lambda form: _said(images, form),
     )
+
+
+def _said(images: RowImages, form: Form) -> RowImages:
+    """The images in a form."""
+    new, old = (
+        None if row is None else {name: _value(value, form) for name, value in row.items()}
+        for row in (images.new, images.old)
+    )
+    return images._replace(new=new, old=old)
+
+
+def _value(value: Any, form: Form) -> Any:
+    if form == "python" or value is UNCHANGED or value is None:
+        return value
+    if form == "json":
+        is_number = isinstance(value, Decimal)
+        return msgspec.Raw(str(value).encode() if is_number else msgspec.json.encode(value))
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, bytes):
+        return rf"\x{value.hex()}"
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

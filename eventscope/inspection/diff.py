@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from eventscope.event import Change, Event
-from eventscope.inspection.paths import PathDiff, Sign, path_diff
+from eventscope.inspection.delta import delta_text
+from eventscope.inspection.hstore import hstore
+from eventscope.inspection.nulls import told_apart
+from eventscope.inspection.paths import MAX_PATHS, PathDiff, Sign, path_diff
+from eventscope.inspection.quoting import qualified
 from eventscope.inspection.text import safe_text
 from eventscope.inspection.values import is_absent, value_text
-from eventscope.inspection.words import Span, Spans, word_diff
+from eventscope.inspection.words import Span, Spans, line_diff, word_diff
 
-VALUE_LIMIT: Final = 2_000
+VALUE_LIMIT: Final = 4_000
 """Characters of one value that are shown."""
 
 _PROSE: Final = 24
@@ -43,9 +47,13 @@ class ColumnDiff:
     old: Side | None = None
     new: Side | None = None
     paths: tuple[PathDiff, ...] = ()
-    """The differences inside a document, instead of both sides."""
+    """The differences inside a document or a long text, instead of both sides."""
+    more: bool = False
+    """Whether there are more of them."""
+    delta: str = ""
+    """By how much a number or a moment changed."""
     note: str = ""
-    """What is left unsaid: that a text is too long, or that there are more paths."""
+    """What is said of a text that is too long to be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class EventDiff:
     """Everything that is known of what an event did, in the order of the table's columns."""
 
     columns: tuple[ColumnDiff, ...]
-    unchanged: int
+    unchanged: tuple[ColumnDiff, ...]
     """Columns that an update is known to have left alone."""
     current: tuple[ColumnDiff, ...]
     """Columns of an updated row that may have changed: what they were is unknown."""
@@ -63,18 +71,23 @@ class EventDiff:
     """The SQL that would make it known from now on; empty if nothing is unknown."""
 
 
-def event_diff(event: Event) -> EventDiff:
-    """Compare the row before and after an event."""
+def event_diff(event: Event, limit: int = MAX_PATHS) -> EventDiff:
+    """Compare the row before and after an event.
+
+    Args:
+        event: what happened.
+        limit: the most differences that are listed of one document.
+    """
     unknown = event.unknown
-    columns = tuple(_columns(event))
     current: tuple[ColumnDiff, ...] = ()
-    unchanged = 0
+    unchanged: tuple[ColumnDiff, ...] = ()
     if event.type == "update":
-        row = event.new_record or {}
+        row, changed = event.new_record or {}, event.changes or {}
         current = tuple(_one_sided(event, "+", name, row[name]) for name in unknown if name in row)
-        unchanged = max(0, len(row) - len(columns) - len(unknown))
+        kept = [name for name in row if name not in changed and name not in unknown]
+        unchanged = tuple(_one_sided(event, "+", name, row[name]) for name in kept)
     return EventDiff(
-        columns=columns,
+        columns=tuple(_columns(event, limit)),
         unchanged=unchanged,
         current=current,
         unknown=tuple(safe_text(name, 100) for name in unknown),
@@ -84,16 +97,11 @@ def event_diff(event: Event) -> EventDiff:
 
 def identity_remedy(event: Event) -> str:
     """The SQL that makes PostgreSQL write whole old rows of the event's table to the WAL."""
-    schema, table = _identifier(event.source.schema), _identifier(event.source.table)
-    return safe_text(f"ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL;", 300)
+    table = qualified(event.source.schema, event.source.table)
+    return safe_text(f"ALTER TABLE {table} REPLICA IDENTITY FULL;", 300)
 
 
-def _identifier(name: str) -> str:
-    plain = name.isascii() and name.isidentifier() and name == name.lower()
-    return name if plain else '"{}"'.format(name.replace('"', '""'))
-
-
-def _columns(event: Event) -> Iterator[ColumnDiff]:
+def _columns(event: Event, limit: int) -> Iterator[ColumnDiff]:
     match event.type:
         case "insert" | "message":
             yield from _whole_row(event, "+", event.new_record)
@@ -101,7 +109,7 @@ def _columns(event: Event) -> Iterator[ColumnDiff]:
             yield from _whole_row(event, "-", event.old_record)
         case "update":
             for column, change in (event.changes or {}).items():
-                yield _changed(event, column, change)
+                yield _changed(event, column, change, limit)
         case "truncate":
             pass
 
@@ -113,27 +121,37 @@ def _whole_row(event: Event, sign: Sign, row: Mapping[str, Any] | None) -> Itera
 
 def _one_sided(event: Event, sign: Sign, column: str, value: object) -> ColumnDiff:
     name, kind = _labels(event, column)
-    side = _side(value)
+    side = _side(told_apart(event, column, value, "old" if sign == "-" else "new"))
     if sign == "-":
         return ColumnDiff(sign, name, kind, old=side)
     return ColumnDiff(sign, name, kind, new=side)
 
 
-def _changed(event: Event, column: str, change: Change) -> ColumnDiff:
+def _changed(event: Event, column: str, change: Change, limit: int) -> ColumnDiff:
     name, kind = _labels(event, column)
-    old, new = change.old_value, change.new_value
+    old = _document(kind, told_apart(event, column, change.old_value, "old"))
+    new = _document(kind, told_apart(event, column, change.new_value, "new"))
+    listed = None
     if _are_documents(old, new):
-        paths, more = path_diff(old, new)
-        if paths:
-            note = "and more" if more else ""
-            return ColumnDiff("~", name, kind, paths=paths, note=note)
-    if isinstance(old, str) and isinstance(new, str) and max(len(old), len(new)) >= _PROSE:
+        listed = path_diff(old, new, limit)
+    elif isinstance(old, str) and isinstance(new, str) and max(len(old), len(new)) >= _PROSE:
         spans = word_diff(old, new)
-        if spans is None:
+        if spans is not None:
+            return ColumnDiff("~", name, kind, Side(spans[0]), Side(spans[1]))
+        listed = line_diff(old, new, limit)
+        if listed is None:
             note = f"text changed: {len(old):,} → {len(new):,} characters"
             return ColumnDiff("~", name, kind, note=note)
-        return ColumnDiff("~", name, kind, Side(spans[0]), Side(spans[1]))
-    return ColumnDiff("~", name, kind, _side(old), _side(new))
+    if listed is not None and listed[0]:
+        return ColumnDiff("~", name, kind, paths=listed[0], more=listed[1])
+    return ColumnDiff("~", name, kind, _side(old), _side(new), delta=delta_text(old, new))
+
+
+def _document(kind: str, value: object) -> object:
+    if kind.endswith("hstore") and isinstance(value, str):
+        pairs = hstore(value)
+        return value if pairs is None else pairs
+    return value
 
 
 def _are_documents(old: object, new: object) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from eventscope.event import UNCHANGED, Event
+from eventscope.event import UNCHANGED, Event, Source
 
 _CONTROLS: Final = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that a terminal obeys, that end a line or that turn the text around, as far as they
@@ -25,7 +25,7 @@ def json_line(event: Event) -> str:
     line: dict[str, Any] = {
         "name": event.name,
         "type": event.type,
-        "source": event.source,
+        "source": _origin(event.source),
         "new_record": event.new_record,
         "old_record": event.old_record,
         "changes": event.changes,
@@ -41,6 +41,17 @@ def json_line(event: Event) -> str:
         line["unchanged"] = unchanged
     text = msgspec.json.encode(line).decode()
     return text if text.isascii() and "\x7f" not in text else _CONTROLS.sub(_escaped, text)
+
+
+def _origin(source: Source) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "version": source.version,
+        "db": source.db,
+        "schema": source.schema,
+        "table": source.table,
+        "columns": source.columns,
+    }
 
 
 def _escaped(control: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from eventscope.inspection.text import safe_text
 from eventscope.inspection.values import json_text
 
 MAX_PATHS: Final = 50
-"""Differences that are listed; a reader gives up before."""
+"""Differences that are listed unless somebody asks for more; a reader gives up before."""
 
 _MAX_DEPTH: Final = 100
 _ABSENT: Final = object()
@@ -27,13 +27,13 @@ class PathDiff(NamedTuple):
     new: str | None
 
 
-def path_diff(old: Any, new: Any) -> tuple[tuple[PathDiff, ...], bool]:
-    """Compare two documents; whether there are more than ``MAX_PATHS`` differences comes second.
+def path_diff(old: Any, new: Any, limit: int = MAX_PATHS) -> tuple[tuple[PathDiff, ...], bool]:
+    """Compare two documents; whether there are more than ``limit`` differences comes second.
 
     Lists are compared place by place.
     """
-    found = list(islice(_walk(old, new, "", 0), MAX_PATHS + 1))
-    return tuple(found[:MAX_PATHS]), len(found) > MAX_PATHS
+    found = list(islice(_walk(old, new, "", 0), limit + 1))
+    return tuple(found[:limit]), len(found) > limit
 
 
 def differ(old: Any, new: Any) -> bool:

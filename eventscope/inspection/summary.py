@@ -63,9 +63,12 @@ def table_text(event: Event) -> str:
     return safe_text(event.name, 130)
 
 
-def key_text(event: Event) -> str:
-    """The row's key: ``48213``, or ``12, 3`` if it has several columns; empty if it has none."""
-    return ", ".join(value_text(value, 60) for _, value in _key(event))
+def key_text(event: Event, limit: int = 60) -> str:
+    """The row's key: ``48213``, or ``12, 3`` if it has several columns; empty if it has none.
+
+    At most ``limit`` characters of each column.
+    """
+    return ", ".join(value_text(value, limit) for _, value in _key(event))
 
 
 def named_key(event: Event) -> str:

@@ -15,10 +15,11 @@ class _Replacements(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        return character if _is_harmless(character) else f"<U+{code:04X}>"
+        return character if is_harmless(character) else f"<U+{code:04X}>"
 
 
-def _is_harmless(character: str) -> bool:
+def is_harmless(character: str) -> bool:
+    """Whether a character neither commands a terminal nor hides, reorders or formats anything."""
     category = unicodedata.category(character)
     return (category[0] != "C" or category == "Co") and ord(character) not in _INVISIBLE
 

@@ -5,7 +5,9 @@ Source: PostgreSQL documentation, chapter "System Catalogs".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, LiteralString
 
 from psycopg import sql
@@ -54,6 +56,11 @@ SELECT attname FROM pg_index
 JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY ((indkey::int[])[:indnkeyatts - 1])
 WHERE indrelid = %s AND indisprimary
 ORDER BY array_position(indkey::int[], attnum::int)
+"""
+
+_COMPUTED: Final = """
+SELECT attname, attgenerated <> '' FROM pg_attribute
+WHERE attrelid = %s AND NOT attisdropped AND (attgenerated <> '' OR attidentity = 'a')
 """
 
 _ANCESTORS: Final = """
@@ -252,8 +259,15 @@ async def describe(connection: Connection, database: str, description: bytes) ->
     partitioned = await cursor.fetchone() is not None
     cursor = await connection.execute(_ANCESTORS, (message.oid,))
     ancestors = tuple(entity_name(schema, table) for schema, table in await cursor.fetchall())
+    cursor = await connection.execute(_COMPUTED, (message.oid,))
     return relation(
-        database, message, types, primary_key, partitioned=partitioned, ancestors=ancestors
+        database,
+        message,
+        types,
+        primary_key,
+        partitioned=partitioned,
+        ancestors=ancestors,
+        computed=dict(await cursor.fetchall()),
     )
 
 
@@ -275,8 +289,13 @@ def relation(
     *,
     partitioned: bool = False,
     ancestors: tuple[str, ...] = (),
+    computed: Mapping[str, bool] = MappingProxyType({}),
 ) -> Relation:
-    """Build a relation version from its message and its columns' type names and value types."""
+    """Build a relation version from its message and its columns' type names and value types.
+
+    ``computed`` names the columns that the server fills in, and of each whether it is generated
+    from others; it is an identity else.
+    """
     return Relation(
         database=database,
         oid=message.oid,
@@ -291,6 +310,8 @@ def relation(
                 in_identity=column.in_identity,
                 type_name=type_name,
                 value_oid=value_oid,
+                generated=computed.get(column.name) is True,
+                is_identity=computed.get(column.name) is False,
             )
             for column, (type_name, value_oid) in zip(message.columns, types, strict=True)
         ),

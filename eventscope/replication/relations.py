@@ -28,6 +28,10 @@ class Column:
     """As the catalog spells it: ``numeric(10,2)``, ``mood``, ``public.posint``, ``uuid[]``."""
     value_oid: int
     """The type that reads its values: a domain's base, text[] for an array of an enum."""
+    generated: bool = False
+    """Whether the server computes it from other columns."""
+    is_identity: bool = False
+    """Whether it is ``GENERATED ALWAYS AS IDENTITY``."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class Relation:
             schema=self.schema,
             table=self.table,
             columns={column.name: column.type_name for column in self.columns},
+            generated=tuple(column.name for column in self.columns if column.generated),
+            identity=tuple(column.name for column in self.columns if column.is_identity),
         )
 
     @cached_property

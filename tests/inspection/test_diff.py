@@ -20,7 +20,10 @@ def test_an_update_shows_what_changed_and_counts_the_rest() -> None:
     assert (status.old.text, status.new.text) == ("new", "paid")
     assert note.old is not None
     assert note.old.absent
-    assert diff.unchanged == 2
+    assert [(c.column, c.new.text) for c in diff.unchanged if c.new] == [
+        ("id", "1"),
+        ("total", "41.00"),
+    ]
     assert diff.unknown == ()
     assert diff.remedy == ""
 
@@ -96,3 +99,40 @@ JSON = st.recursive(
 @given(JSON)
 def test_a_document_does_not_differ_from_itself(document: object) -> None:
     assert path_diff(document, document) == ((), False)
+
+
+def test_a_long_document_lists_all_its_differences_when_asked() -> None:
+    event = an_update(old={"id": 1, "n": list(range(200))}, new={"n": list(range(1, 201))})
+    (column,) = event_diff(event).columns
+    assert (len(column.paths), column.more) == (MAX_PATHS, True)
+    (column,) = event_diff(event, limit=1_000).columns
+    assert (len(column.paths), column.more) == (200, False)
+
+
+def test_an_hstore_is_compared_by_key() -> None:
+    columns = {"id": "int4", "tags": "hstore"}
+    event = an_update(
+        old={"id": 1, "tags": '"a"=>"1", "b"=>"2"'}, new={"tags": '"a"=>"3"'}, columns=columns
+    )
+    (column,) = event_diff(event).columns
+    assert [tuple(path) for path in column.paths] == [
+        ("~", ".a", '"1"', '"3"'),
+        ("-", ".b", '"2"', None),
+    ]
+
+
+def test_a_number_says_by_how_much_it_changed() -> None:
+    (column,) = event_diff(an_update(old=ROW, new={"total": Decimal("49.90")})).columns
+    assert column.delta == "+8.90"
+
+
+def test_a_long_text_is_compared_line_by_line() -> None:
+    old = "".join(f"{n} {'x' * 300}\n" for n in range(400))
+    new = old.replace("\n7 ", "\nseven ", 1).replace("\n399 ", "\nlast ", 1)
+    (column,) = event_diff(an_update(old={"id": 1, "body": old}, new={"body": new})).columns
+    assert [path.path for path in column.paths] == ["line 8", "line 400"]
+
+
+def test_the_remedy_names_the_table_as_sql_does() -> None:
+    event = a_default_identity_update("user", schema='o"dd')
+    assert event_diff(event).remedy == 'ALTER TABLE "o""dd"."user" REPLICA IDENTITY FULL;'

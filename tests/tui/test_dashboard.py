@@ -43,12 +43,12 @@ async def test_a_narrow_terminal_shows_the_event_alone_and_goes_back(
         cursor = dashboard(pilot).feed.cursor
         await until(pilot, lambda: "UPDATE public.orders" in screen(pilot))
         assert "7 unchanged columns hidden" in screen(pilot)
-        assert "search_index" not in screen(pilot)
+        assert "backing-off" not in screen(pilot)
 
         await pilot.press("K")
         await until(pilot, lambda: "UPDATE audit.log" not in screen(pilot))
         await pilot.press("J", "escape")
-        await until(pilot, lambda: "search_index" in screen(pilot))
+        await until(pilot, lambda: "backing-off" in screen(pilot))
         assert dashboard(pilot).feed.cursor == cursor
         assert dashboard(pilot).feed.has_focus
 
@@ -57,10 +57,10 @@ async def test_growing_wide_while_an_event_is_read(engine: ScriptedEngine) -> No
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await pilot.press("k", "enter")
         await pilot.resize_terminal(160, 50)
-        await until(pilot, lambda: "search_index" in screen(pilot))
+        await until(pilot, lambda: "backing-off" in screen(pilot))
         assert "INSERT public.orders" in screen(pilot)
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: "search_index" not in screen(pilot))
+        await until(pilot, lambda: "backing-off" not in screen(pilot))
         assert "INSERT public.orders" in screen(pilot)
 
 

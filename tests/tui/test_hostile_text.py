@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from rich.cells import cell_len
 
 from eventscope.declaration import QueryOperator
 from eventscope.engine.commands import CommandRefused
+from eventscope.engine.questions.attempts import Letter, OperatorAttempts
 from eventscope.engine.questions.dead_letters import LetterDetails, LetterOf, LettersOf
 from eventscope.engine.questions.operator import (
     Attempted,
@@ -21,11 +24,15 @@ from eventscope.engine.questions.operator import (
 from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.event import Event
 from eventscope.ids import Sql
+from eventscope.inspection.filter import DELIVERY_STATES, Delivery
+from eventscope.operators.timeline import Attempt
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.operator_watch import OperatorWatch
+from eventscope.tui.screens.copy_menu import CHOICES
 from eventscope.tui.screenshot import screenshot_svg
 from eventscope.tui.symbols import OPERATOR_LOOKS, STREAM_BADGES
-from eventscope.tui.widgets.event_lines import event_lines
+from eventscope.tui.widgets.event_lines import body_lines, header_lines, whole_text
+from eventscope.tui.widgets.fate import Fate
 from eventscope.tui.widgets.feed_columns import feed_cells
 from eventscope.tui.widgets.notice import failure_text, stream_trouble
 from eventscope.tui.widgets.operator_columns import laid_out, operator_row
@@ -35,10 +42,14 @@ from eventscope.tui.widgets.operator_lines import (
     head_lines,
     sql_content,
 )
+from eventscope.tui.widgets.reading import TABS, Reading
 from tests.events import a_default_identity_update, a_delete, a_truncate, an_insert, an_update
 from tests.tui.driving import dashboard, screen, until
 from tests.tui.operators import details, letters
 from tests.tui.scripted import NOW, STREAM, ScriptedEngine, an_operator
+
+NO_UNICODE = "\ud800"
+"""What no server sends, but a document may hold."""
 
 HOSTILE = [
     "\x1b]52;c;ZXZpbA==\x07",
@@ -54,7 +65,7 @@ HOSTILE = [
     "[",
     "\\[",
     "$primary",
-    "\ud800",
+    NO_UNICODE,
     "a" + "\u0301" * 99,
     "日本語" * 200,
     "x" * 100_000,
@@ -84,6 +95,15 @@ def an_operator_named(text: str) -> OperatorSnapshot:
     return an_operator(text, state="halted", error=text, traceback=f"{text}\n{text}", detail=text)
 
 
+def a_fate(text: str) -> Fate:
+    """What became of an event at an operator of such a name and errors, in every state."""
+    attempt = Attempt(1, 1, NOW, 0.5, text, f"{text}\n{text}")
+    letter = Letter((text, text), 3, text, text, NOW, NOW + 9)
+    operator = an_operator_named(text)
+    deliveries = tuple((Delivery(text, state, 1, text), operator) for state in DELIVERY_STATES)
+    return Fate(deliveries, NOW, {text: OperatorAttempts((attempt,), (letter,))})
+
+
 def assert_harmless(shown: str) -> None:
     found = set(shown) & set("\x00\x07\x08\r\x1b\x7f\x9b\x9c\x9d\u200b\u202e\u2066\ufeff\ud800")
     assert not found
@@ -92,13 +112,33 @@ def assert_harmless(shown: str) -> None:
 @pytest.mark.parametrize("width", [20, 80, 160])
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_no_part_of_an_event_is_harmful(text: str, width: int) -> None:
+    fate = a_fate(text)
     for event in everything_named(text):
         row = "".join(cell for cell, _ in feed_cells(event, width))
         assert_harmless(row)
         assert "\n" not in row
-        for line in event_lines(event, width):
+        said = header_lines(event, fate, width)
+        for tab, split in product(TABS, (False, True)):
+            reading = Reading(tab, unchanged=True, split=split, all=True)
+            said += body_lines(event, fate, width, reading)
+        for line in said:
             assert_harmless(line.plain)
-            assert "unprintable" not in line.plain
+            assert text == NO_UNICODE or cell_len(line.plain) <= max(width, 40)
+            assert text == NO_UNICODE or "unprintable" not in line.plain
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_text_for_a_clipboard_or_a_pager_is_harmful(text: str) -> None:
+    if text == NO_UNICODE:
+        text = "\ue000"
+    fate = a_fate(text)
+    for event in everything_named(text):
+        for tab in TABS:
+            assert_harmless(whole_text(event, fate, tab).replace("\n", ""))
+        for key, choice in CHOICES.items():
+            copied = choice.text(event).replace("\n", "")
+            is_json = key == "j"  # which must stay what it is, if only it commands nothing
+            assert_harmless(re.sub("[\u200b\ufeff]", "", copied) if is_json else copied)
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)

@@ -20,7 +20,7 @@ from eventscope.event import EventId
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.responsiveness import frames_per_second
-from eventscope.tui.screens.breakpoint_keys import BreakpointKeys
+from eventscope.tui.screens.event_keys import EventKeys
 from eventscope.tui.screens.help import HelpScreen, bound_keys
 from eventscope.tui.toast import toast, trouble_told
 from eventscope.tui.widgets.event_pane import EventPane
@@ -40,7 +40,7 @@ _STATE_INTERVAL: Final = 0.25
 View = Literal["feed", "operators", "event", "health", "log"]
 
 
-class Dashboard(BreakpointKeys):
+class Dashboard(EventKeys):
     """Pulls the engine's state and the recent events at an interval, and sends it commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,9 +62,6 @@ class Dashboard(BreakpointKeys):
 
     status = query_one(StatusBar)
     notice = query_one(Notice)
-    feed_pane = query_one(FeedPane)
-    feed = query_one(Feed)
-    event_pane = query_one(EventPane)
     operators = query_one(OperatorsPane)
     health = query_one(HealthPane)
     log_pane = query_one(LogPane)
