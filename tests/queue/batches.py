@@ -45,10 +45,14 @@ class Writer:
     def rows(self, version: int, *ids: str, kind: bytes = b"I", size: int = 0) -> Writer:
         """Write rows of the open transaction."""
         for id in ids:
-            message = kind + encoder.insert(0, [id.encode().ljust(size)])[1:]
-            self.batch.rows.append((self._seq, version, message))
-            self._counts[version, kind[0]] = self._counts.get((version, kind[0]), 0) + 1
-            self._seq += 1
+            self.row(version, kind + encoder.insert(0, [id.encode().ljust(size)])[1:])
+        return self
+
+    def row(self, version: int, message: bytes) -> Writer:
+        """Write any row of the open transaction."""
+        self.batch.rows.append((self._seq, version, message))
+        self._counts[version, message[0]] = self._counts.get((version, message[0]), 0) + 1
+        self._seq += 1
         return self
 
     def commit(self, *, at: int = 5) -> Writer:

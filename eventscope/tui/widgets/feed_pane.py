@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.getters import query_one
 from textual.widgets import Static
 
-from eventscope.engine.questions.history import EventsBefore
+from eventscope.engine.questions.history import PAGE, EventsBefore
 from eventscope.engine.snapshot import Snapshot
 from eventscope.inspection.text import safe_text
 from eventscope.tui.attached import AttachedEngine
@@ -46,8 +46,10 @@ class FeedPane(FeedKeys):
         yield Card(id="feed-card")
 
     def on_mount(self) -> None:
-        """Begin with what the queue already holds."""
-        self._read_what_was()
+        """Begin with what the queue already holds, unless the ring has enough."""
+        self.feed.pump()
+        if len(self.feed.window) < PAGE:
+            self._read_what_was()
 
     def pump(self) -> None:
         """Take in what is new; called once a frame."""
@@ -105,9 +107,11 @@ class FeedPane(FeedKeys):
     @work(exit_on_error=False)
     async def _read_what_was(self) -> None:
         with trouble_told(self):
-            page = await wrap_future(self.engine.ask(EventsBefore()))
-            if not self.feed.frozen:
-                self.feed.add_page(self.feed.window, page, older=True)
+            window = self.feed.window
+            first = window.seq_at(0) if len(window) else None
+            page = await wrap_future(self.engine.ask(EventsBefore(first)))
+            if not window.frozen:
+                self.feed.add_page(window, page, older=True)
 
     def _show_heads(self, ops: str) -> None:
         older = 0 if self.feed.restricted else self.feed.window.dropped

@@ -76,6 +76,8 @@ class FeedWindow(HeldList):
 
     def add_older(self, page: Page) -> int:
         """List events from before the first; returns how many."""
+        if self._listed and page.reached > self._listed[0].seq:
+            return 0  # the ring has shown more meanwhile
         self._reached, self._left = page.reached, page.left
         return super().add_older(page)
 
