@@ -131,7 +131,7 @@ async def test_h_shows_every_version_of_the_row_with_what_each_has_changed() -> 
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
         await pilot.press("k", "h")
         await until(
-            pilot, lambda: "history of orders id=7 · 4 versions · esc back" in screen(pilot)
+            pilot, lambda: "history · 4 versions of orders id=7 · esc back" in screen(pilot)
         )
         assert listed(pilot) == [1, 102, 103, 104]
         assert "status  paid → shipped" in feed_lines(pilot)[2], "of the version before"

@@ -169,8 +169,8 @@ class FeedKeys(Pane):
         with trouble_told(self):
             before, after = await wrap_future(self.engine.ask(RowOf(entry.seq)))
             event = entry.event()
-            name = f"history of {table_text(event)} {named_key(event)}"
-            await self._show(RowVersions(name, entry, before, after), entry)
+            row = f"{table_text(event)} {named_key(event)}"
+            await self._show(RowVersions(row, entry, before, after), entry)
 
     async def _show(self, listed: EventList, entry: Entry) -> None:
         """Show a list, with what is next to its one event already."""

@@ -44,14 +44,14 @@ class RowVersions(HeldList):
     """Every kept event of a row, read page by page.
 
     Args:
-        name: the row, as harmless text.
+        row: its table and key, as harmless text.
         entry: the event that is looked at.
         before: the row as it was before it.
         after: the row as it was after it.
     """
 
-    def __init__(self, name: str, entry: Entry, before: Row, after: Row) -> None:
-        super().__init__(name, [entry])
+    def __init__(self, row: str, entry: Entry, before: Row, after: Row) -> None:
+        super().__init__(row, [entry])
         self._older: Question[Page] | None = VersionsBefore(before, entry.seq)
         self._newer: Question[Page] | None = VersionsAfter(after, entry.seq)
         self._versions: dict[int, Version] = {}
@@ -61,7 +61,7 @@ class RowVersions(HeldList):
         """The row, and how many versions of it there are."""
         count = f"{len(self):,} {'version' if len(self) == 1 else 'versions'}"
         more = " so far" if self._older or self._newer else ""
-        return f"{self._title} · {count}{more}"
+        return f"history · {count}{more} of {self._title}"
 
     def entry(self, seq: int) -> Entry | None:
         """A version that is listed; the same object as long as its neighbour is the same."""
