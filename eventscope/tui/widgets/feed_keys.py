@@ -14,11 +14,13 @@ from textual.getters import query_one
 
 from eventscope.engine.commands import Command, Retry, RetryLetters
 from eventscope.engine.deliveries import deliveries, troubled
+from eventscope.engine.questions import Answer, Question
 from eventscope.engine.questions.event_letters import LettersAbout
 from eventscope.engine.questions.history import EventsBefore, TransactionOf, event_not_kept
 from eventscope.engine.questions.row_history import RowOf
 from eventscope.engine.ring import Entry
 from eventscope.engine.snapshot import Snapshot
+from eventscope.errors import EventScopeError
 from eventscope.inspection.summary import named_key, table_text
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.export import write_lines
@@ -140,13 +142,19 @@ class FeedKeys(Pane):
         suggested = time.strftime("events-%Y%m%d-%H%M%S.jsonl")
         self.app.push_screen(FileScreen(f"Write {count} as JSON lines", suggested), write)
 
+    async def ask(self, question: Question[Answer]) -> Answer:
+        """Have the engine look something up; raises EventScopeError if there is none any more."""
+        if self.engine.error is not None:
+            raise EventScopeError("the engine has stopped: what its queue holds cannot be read")
+        return await wrap_future(self.engine.ask(question))
+
     @work(exclusive=True, group="feed-list", exit_on_error=False)
     async def open_at(self, seq: int) -> None:
         """Put the cursor on an event, also on one that is no longer listed."""
         if self.feed.go_to(seq):
             return
         with trouble_told(self):
-            page = await wrap_future(self.engine.ask(EventsBefore(seq + 1)))
+            page = await self.ask(EventsBefore(seq + 1))
             if not page.events or page.events[-1].seq != seq:
                 raise event_not_kept()
             entry = page.events[-1]
@@ -157,7 +165,7 @@ class FeedKeys(Pane):
     @work(exclusive=True, group="feed-list", exit_on_error=False)
     async def _open_transaction(self, entry: Entry) -> None:
         with trouble_told(self):
-            about = await wrap_future(self.engine.ask(TransactionOf(entry.seq)))
+            about = await self.ask(TransactionOf(entry.seq))
             count = about.last_seq - about.first_seq + 1
             events = f"{count:,} {'event' if count == 1 else 'events'}"
             title = f"transaction {about.xid} · {events}"
@@ -167,7 +175,7 @@ class FeedKeys(Pane):
     @work(exclusive=True, group="feed-list", exit_on_error=False)
     async def _open_history(self, entry: Entry) -> None:
         with trouble_told(self):
-            before, after = await wrap_future(self.engine.ask(RowOf(entry.seq)))
+            before, after = await self.ask(RowOf(entry.seq))
             event = entry.event()
             row = f"{table_text(event)} {named_key(event)}"
             await self._show(RowVersions(row, entry, before, after), entry)
@@ -175,9 +183,9 @@ class FeedKeys(Pane):
     async def _show(self, listed: EventList, entry: Entry) -> None:
         """Show a list, with what is next to its one event already."""
         if question := listed.older():
-            listed.add_older(await wrap_future(self.engine.ask(question)))
+            listed.add_older(await self.ask(question))
         if question := listed.newer():
-            listed.add_newer(await wrap_future(self.engine.ask(question)))
+            listed.add_newer(await self.ask(question))
         self.feed.show_list(listed, entry.seq)
 
     @work(exit_on_error=False)
@@ -191,7 +199,7 @@ class FeedKeys(Pane):
             toast(self, "No operator has failed at this event: there is nothing to retry.")
             return
         with trouble_told(self):
-            letters = await wrap_future(self.engine.ask(LettersAbout(entry.seq, failed)))
+            letters = await self.ask(LettersAbout(entry.seq, failed))
             commands: list[Command] = [RetryLetters(name, letter) for name, letter in letters]
             at_it = (one for one in snapshot.operators if one.failing == entry.seq)
             commands += [Retry(one.name) for one in at_it if one.name in failed]

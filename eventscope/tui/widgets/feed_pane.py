@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import wrap_future
-
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
@@ -89,7 +87,7 @@ class FeedPane(FeedKeys):
 
     @on(Feed.Missing)
     def _read_on(self) -> None:
-        if not self._reading:
+        if not self._reading and self.engine.error is None:
             self._reading = True
             self._read_missing()
 
@@ -99,7 +97,7 @@ class FeedPane(FeedKeys):
             with trouble_told(self):
                 while missing := self.feed.missing():
                     listed, question, older = missing
-                    page = await wrap_future(self.engine.ask(question))
+                    page = await self.ask(question)
                     self.feed.add_page(listed, page, older=older)
         finally:
             self._reading = False
@@ -109,7 +107,7 @@ class FeedPane(FeedKeys):
         with trouble_told(self):
             window = self.feed.window
             first = window.seq_at(0) if len(window) else None
-            page = await wrap_future(self.engine.ask(EventsBefore(first)))
+            page = await self.ask(EventsBefore(first))
             if not window.frozen:
                 self.feed.add_page(window, page, older=True)
 
