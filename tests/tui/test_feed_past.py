@@ -35,12 +35,6 @@ async def test_it_begins_with_what_the_queue_holds() -> None:
         assert not dashboard(pilot).feed.frozen
 
 
-async def test_what_came_while_the_queue_was_asked_is_listed_once() -> None:
-    engine = await an_engine_with_a_past(numbered(30), shown=10)
-    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: listed(pilot) == list(range(1, 31)))
-
-
 async def test_scrolling_up_past_the_ring_reads_on_from_the_queue() -> None:
     engine = await an_engine_with_a_past(numbered(3_000), shown=1_000)
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
@@ -66,11 +60,11 @@ async def test_rows_stay_where_they_are_while_older_ones_are_read() -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "status-3000" in screen(pilot))
         await pilot.press("k", "g")
-        first = feed_lines(pilot)[0]
         await until(pilot, lambda: len(listed(pilot)) > 1_400)
-        assert feed_lines(pilot)[0] == first
+        assert "status-2001" in feed_lines(pilot)[0]
+        assert dashboard(pilot).feed.cursor == 2_001
         await pilot.press("k")
-        assert dashboard(pilot).feed.cursor == int(first.split("status-")[1].split()[0]) - 1
+        assert "status-2000" in feed_lines(pilot)[0]
 
 
 async def test_what_the_ring_has_dropped_is_counted() -> None:

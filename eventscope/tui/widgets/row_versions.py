@@ -64,15 +64,13 @@ class RowVersions(HeldList):
         return f"history · {count}{more} of {self._title}"
 
     def entry(self, seq: int) -> Entry | None:
-        """A version that is listed; the same object as long as its neighbour is the same."""
+        """A version that is listed: the same object each time, once it has one before it."""
         entry, place = super().entry(seq), self.index_of(seq)
         if entry is None or place == 0:
             return entry
-        before = self._listed[place - 1]
-        version = self._versions.get(seq)
-        if version is None or version.before is not before:
-            version = self._versions[seq] = Version(entry, before)
-        return version
+        if seq not in self._versions:
+            self._versions[seq] = Version(entry, self._listed[place - 1])
+        return self._versions[seq]
 
     def older(self) -> Question[Page] | None:
         """What to ask for the versions before the first that is listed."""
