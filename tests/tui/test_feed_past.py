@@ -19,6 +19,7 @@ from tests.tui.driving import dashboard, feed_lines, screen, toasts, until
 from tests.tui.past import an_engine_with_a_past, numbered, one_row_among_others
 from tests.tui.scripted import ScriptedEngine, an_operator
 from tests.tui.shop import a_shop
+from tests.tui.snapshots import assert_looks
 
 
 def listed(pilot: Pilot[None]) -> list[int]:
@@ -135,6 +136,18 @@ async def test_h_shows_every_version_of_the_row_with_what_each_has_changed() -> 
         assert "old values are not in the WAL" not in screen(pilot)
         await pilot.press("G")
         await until(pilot, lambda: "- status shipped" in screen(pilot))
+
+
+async def test_a_history_at_a_glance() -> None:
+    engine = await an_engine_with_a_past(one_row_among_others(), shown=3)
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("k", "m", "h")
+        await until(pilot, lambda: "4 versions" in screen(pilot))
+        await assert_looks(pilot, "feed-history")
+        await pilot.press("w")
+        assert isinstance(pilot.app.screen, FileScreen)
+        pilot.app.screen.name_input.value = "no/seven.jsonl"
+        await assert_looks(pilot, "feed-write")
 
 
 async def test_a_history_that_cannot_be_told_says_why() -> None:

@@ -14,12 +14,13 @@ from eventscope.queue.event import QueuedEvent
 from eventscope.replication.pgoutput import MISSING, ProtocolError
 from eventscope.replication.relations import Relation, Texts, texts
 
-_SLICE: Final = 1_000
+_SLICE: Final = 250
 """Numbers that are looked at before others have their turn."""
 _STRETCH: Final = 20_000
 """Numbers that are looked at for one answer."""
 _VERSIONS: Final = 200
-"""Versions beyond which an answer is given early."""
+_BYTES: Final = 4 * 1024 * 1024
+"""What is found beyond which an answer is given early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class VersionsBefore:
         reached = min(self.before, queue.last_seq + 1)
         stop = max(oldest, reached - _STRETCH)
         found: list[QueuedEvent] = []
-        while reached > stop and len(found) < _VERSIONS:
+        while reached > stop and not _is_much(found):
             first = max(stop, reached - _SLICE)
             for event in reversed(await _read(queue, row, first - 1, reached - 1)):
                 if keys := _concerned(event, row):
@@ -109,7 +110,7 @@ class VersionsAfter:
         reached, newest = max(self.after, queue.oldest_seq - 1), queue.last_seq
         stop = min(newest, reached + _STRETCH)
         found: list[QueuedEvent] = []
-        while reached < stop and len(found) < _VERSIONS:
+        while reached < stop and not _is_much(found):
             end = min(stop, reached + _SLICE)
             for event in await _read(queue, row, reached, end):
                 if keys := _concerned(event, row):
@@ -159,6 +160,10 @@ def _keys(event: QueuedEvent, columns: tuple[str, ...]) -> Keys:
         return texts(event.relation, event.message, tuple(p for p in places if p is not None))
     except ProtocolError:
         return None, None
+
+
+def _is_much(found: list[QueuedEvent]) -> bool:
+    return len(found) >= _VERSIONS or sum(len(event.message) for event in found) >= _BYTES
 
 
 def _is_known(key: Texts | None) -> TypeGuard[Texts]:

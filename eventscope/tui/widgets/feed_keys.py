@@ -108,6 +108,7 @@ class FeedKeys(Pane):
     def action_mark(self) -> None:
         """Mark the selected event, or take its mark away."""
         if entry := self._selected():
+            self.feed.freeze()
             self.marks.toggle(entry)
             self.feed.refresh()
 

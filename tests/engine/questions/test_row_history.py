@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import pytest
 
+from eventscope.engine import Engine
 from eventscope.engine.questions import Known
-from eventscope.engine.questions.history import NotKept
+from eventscope.engine.questions.history import EventsBefore, NotKept, TransactionOf
 from eventscope.engine.questions.row_history import RowOf, VersionsAfter, VersionsBefore
 from eventscope.queue.base import Queue
+from eventscope.settings import Settings
+from tests.conftest import Connection
+from tests.engine.conftest import Watching, Write
 from tests.queue.batches import Writer
 from tests.replication import encoder
+from tests.waiting import until
 
 
 async def around(known: Known, seq: int) -> tuple[list[int], list[int]]:
@@ -95,3 +100,30 @@ async def test_rows_that_cannot_be_told_apart_have_no_history(queue: Queue, know
         await RowOf(1).answer(known)
     with pytest.raises(NotKept, match="no longer keeps"):
         await RowOf(2).answer(known)
+
+
+async def test_a_row_in_postgresql_is_followed_through_all_that_happens_to_it(
+    notes: Write, connection: Connection, settings: Settings
+) -> None:
+    app = Watching()
+    async with Engine(app, settings) as engine:
+        await notes(1, 2)
+        await connection.execute("UPDATE notes SET text = 'y'")
+        await connection.execute("ALTER TABLE notes ADD COLUMN more int")
+        await connection.execute("UPDATE notes SET id = 9, more = 1 WHERE id = 1")
+        await connection.execute("ALTER TABLE notes REPLICA IDENTITY DEFAULT")
+        await connection.execute("UPDATE notes SET text = 'z' WHERE id = 9")
+        await connection.execute("DELETE FROM notes WHERE id = 9")
+        await until(lambda: len(app.events) == 7)
+        last = (await engine.ask(EventsBefore())).events[-1].seq
+        before, after = await engine.ask(RowOf(last))
+        page = await engine.ask(VersionsBefore(before, last))
+        assert [(e.type, e.event().key["id"]) for e in page.events] == [
+            ("insert", 1),
+            ("update", 1),
+            ("update", 9),
+            ("update", 9),
+        ]
+        assert (await engine.ask(VersionsAfter(after, last))).events == ()
+        transaction = await engine.ask(TransactionOf(page.events[1].seq))
+        assert transaction.last_seq - transaction.first_seq == 1, "both notes at once"
