@@ -18,6 +18,8 @@ from eventscope.engine.ring import Entry
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
 from eventscope.event import EventId
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.filtering.history import FilterHistory
+from eventscope.tui.filtering.saved import SavedFilters
 from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.responsiveness import frames_per_second
 from eventscope.tui.screens.event_keys import EventKeys
@@ -54,6 +56,7 @@ class Dashboard(EventKeys):
         Binding("3", "view('event')", show=False, id="view.event", tooltip="To the event"),
         Binding("4", "view('health')", show=False, id="view.health", tooltip="To the health view"),
         Binding("5", "view('log')", show=False, id="view.log", tooltip="To the log"),
+        Binding("slash", "filter", "Filter", id="filter", tooltip="Filter the feed"),
         Binding("tab", "app.focus_next", show=False, id="pane.next", tooltip="To the next pane"),
         Binding("z", "zoom", show=False, id="zoom", tooltip="Give a pane the whole screen, or not"),
         Binding("escape", "view('feed')", show=False, id="back", tooltip="Back to the feed"),
@@ -66,8 +69,10 @@ class Dashboard(EventKeys):
     health = query_one(HealthPane)
     log_pane = query_one(LogPane)
 
-    def __init__(self, engine: AttachedEngine) -> None:
+    def __init__(self, engine: AttachedEngine, history: FilterHistory, saved: SavedFilters) -> None:
         super().__init__(engine, OperatorWatches())
+        self._history = history
+        self._saved = saved
         self._shown: Entry | None = None
 
     @property
@@ -91,7 +96,7 @@ class Dashboard(EventKeys):
         yield StatusBar(read_only=self.engine.read_only)
         yield Notice()
         with Container(id="panes"):
-            yield FeedPane(self.engine)
+            yield FeedPane(self.engine, self._history, self._saved)
             with Vertical(id="side"):
                 yield OperatorsPane(self.engine, self.watches)
                 yield EventPane(self.engine)
@@ -102,7 +107,10 @@ class Dashboard(EventKeys):
 
     @property
     def breakpoint_suggestion(self) -> str:
-        """The selected event's table and type."""
+        """What the feed is filtered by, else the selected event's table and type."""
+        filter = self.feed.events.filter
+        if filter is not None and filter.lasting:
+            return filter.text
         entry = self.feed.selected()
         return "" if entry is None else f"table:{entry.names[0]} op:{entry.type}"
 
@@ -139,7 +147,7 @@ class Dashboard(EventKeys):
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
         if error is not None:
             self.notice.say(failure_text(error), is_failure=True)
-        elif heading and not self.feed.is_empty:
+        elif heading and self.feed.events.total:
             self.notice.say(f"{heading}: {' '.join(lines)}" if lines else heading)
         else:
             self.notice.say("")
@@ -216,6 +224,11 @@ class Dashboard(EventKeys):
         """Read the next or the previous event."""
         self.feed.action_move(rows)
         self._draw_event(opening=True)
+
+    def action_filter(self) -> None:
+        """Write a filter for the feed."""
+        self.action_view("feed")
+        self.call_after_refresh(self.feed_pane.open_filter)
 
     def action_toggle_freeze(self) -> None:
         """Hold the feed still, or follow again."""
