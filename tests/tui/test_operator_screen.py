@@ -22,6 +22,7 @@ from eventscope.tui.screens.operator import OperatorScreen
 from eventscope.tui.screens.replay import ReplayScreen
 from eventscope.tui.screens.skip import SkipScreen
 from eventscope.tui.widgets.letter_table import LetterTable
+from eventscope.tui.widgets.operator_table import OperatorTable
 from tests.tui.driving import dashboard, screen, toasts, until
 from tests.tui.operators import a_filled_query, a_shop_that_answers, details, letters
 from tests.tui.scripted import NOW, ScriptedEngine
@@ -197,6 +198,25 @@ async def test_a_letter_that_has_gone_meanwhile_is_not_opened(engine: ScriptedEn
         await until(pilot, lambda: "Dead letters (3)" in screen(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: "The letter is there no more." in toasts(pilot))
+
+
+async def test_of_many_letters_the_newest_are_listed(engine: ScriptedEngine) -> None:
+    engine.operators(
+        replace(one, dead=1_234) if one.name == "billing_sync" else one
+        for one in engine.snapshot().operators
+    )
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press(*TO_LETTERS)
+        await until(pilot, lambda: "The newest 3 of 1,234:" in screen(pilot))
+        assert "Dead letters (1,234)" in screen(pilot)
+
+
+async def test_a_double_click_opens_it(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: dashboard(pilot).operator)
+        await pilot.click(OperatorTable, offset=(5, 2), times=2)
+        await until(pilot, lambda: isinstance(pilot.app.screen, OperatorScreen))
+        await until(pilot, lambda: "1,120 applied" in screen(pilot))
 
 
 async def test_without_letters_it_says_so() -> None:

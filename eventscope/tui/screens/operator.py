@@ -14,7 +14,7 @@ from textual.widgets import Footer, ProgressBar, Static, TabbedContent, TabPane
 
 from eventscope.declaration import QueryOperator
 from eventscope.engine.commands import DiscardLetters, RetryLetters
-from eventscope.engine.questions.dead_letters import LetterOf, LettersOf
+from eventscope.engine.questions.dead_letters import Letter, LetterOf, LettersOf
 from eventscope.engine.questions.operator import DetailsOf, OperatorDetails
 from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.tui.attached import AttachedEngine
@@ -76,6 +76,7 @@ class OperatorScreen(OperatorKeys):
         super().__init__(engine, watches)
         self._named = name
         self._details: OperatorDetails | None = None
+        self._letters: tuple[Letter, ...] = ()
         self._lettered: object = None
 
     @property
@@ -96,7 +97,7 @@ class OperatorScreen(OperatorKeys):
                 yield Static(attempt_heads(), classes="heads")
                 yield Static(id="operator-attempts")
             with TabPane("2 Dead letters", id="dead-letters"):
-                yield Static("No dead letters.", id="no-letters")
+                yield Static("No dead letters.", id="letters-note")
                 yield LetterTable()
             with TabPane("3 Definition", id="definition"), VerticalScroll():
                 yield Static(id="operator-definition")
@@ -144,15 +145,20 @@ class OperatorScreen(OperatorKeys):
         if operator is None:
             return
         lettered = (operator.dead, operator.retrying, dict(operator.letters), operator.failed)
-        if operator.retrying or lettered != self._lettered:
-            self._lettered = lettered
-            letters = await self.ask(LettersOf(self._named)) or ()
-            self.letters.show(letters, self.engine.snapshot().taken_at)
+        if lettered != self._lettered:
+            letters = await self.ask(LettersOf(self._named))
+            if letters is None:
+                return
+            self._lettered, self._letters = lettered, letters
             self.letters.show_header = bool(letters)
-            self.query_one("#no-letters").display = not letters
             count = operator.dead + operator.retrying
+            listed = f"The newest {len(letters):,} of {count:,}:" if letters else "No dead letters."
+            note = self.query_one("#letters-note", Static)
+            note.update(listed)
+            note.display = len(letters) < max(count, 1)
             label = f"2 Dead letters ({count:,})" if count else "2 Dead letters"
             self.tabs.get_tab("dead-letters").label = label
+        self.letters.show(self._letters, self.engine.snapshot().taken_at)
 
     def _show_definition(self, details: OperatorDetails) -> None:
         operator = details.operator

@@ -88,11 +88,13 @@ class OperatorTable(ScrollView, can_focus=True):
         self.scroll_to(y=min(index, max(top, index - height + 1)), animate=False, force=True)
         self.refresh()
 
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the row."""
+    async def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the row; a double click opens it."""
         index = event.y + self.scroll_offset.y
         if index < len(self._operators):
             self.action_move(index - self._index)
+            if event.chain == 2:
+                await self.run_action("screen.open_operator")
 
     def render_line(self, y: int) -> Strip:
         """Draw one row."""
