@@ -17,14 +17,14 @@ from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.theme import ThemeProvider
+from textual.theme import Theme, ThemeProvider
 
 from eventscope.settings import Ui
 from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.filtering.history import FilterHistory
 from eventscope.tui.filtering.saved import SavedFilters
-from eventscope.tui.memory import Memory
+from eventscope.tui.memory import Memory, Remembered
 from eventscope.tui.palette import ActionProvider
 from eventscope.tui.prints import prints_in_log
 from eventscope.tui.responsiveness import responsive
@@ -113,7 +113,8 @@ class EventScopeApp(App[None]):
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self._fitting(self.ui.theme)
+        chosen = self._memory.recall().theme or self.ui.theme
+        self.theme = self._fitting(self.ui.theme if "theme" in self.ui.model_fields_set else chosen)
         self.set_keymap(self.ui.keys)
         if ascii.wanted(self.ui.ascii):
             self._filters.append(ascii.AsciiFilter())
@@ -137,6 +138,7 @@ class EventScopeApp(App[None]):
 
         Whoever ends the program from outside finds the terminal as it was.
         """
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
         is_up = self._engine.started
         self.push_screen(self._dashboard() if is_up else StartScreen(self._engine))
         loop = asyncio.get_running_loop()
@@ -158,6 +160,12 @@ class EventScopeApp(App[None]):
     def _dashboard(self) -> Dashboard:
         saved = SavedFilters(self.ui.filters, self._memory)
         return Dashboard(self._engine, FilterHistory(self._memory), saved)
+
+    def _remember_theme(self, theme: Theme) -> None:
+        def remember(kept: Remembered) -> None:
+            kept.theme = theme.name
+
+        self._memory.change(remember)
 
     def _fitting(self, theme: str) -> str:
         """Without colours the terminal's own ones are black on black: then it is our theme."""

@@ -12,12 +12,16 @@ from eventscope.engine.commands import Pause
 from eventscope.settings import SettingsError, Ui
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.ascii import AsciiFilter
+from eventscope.tui.memory import Memory
 from eventscope.tui.palette import actions
 from eventscope.tui.preferences import action_ids, check
 from eventscope.tui.screens.help import HelpScreen
 from tests.tui.driving import dashboard, lines, screen, toasts, until
 from tests.tui.scripted import ScriptedEngine
 from tests.tui.snapshots import assert_looks
+
+ENDINGS = ("quit", "suspend_process", "copy_or_quit", "screenshot")
+"""What ends the program, stops it, or writes a file; each has a test of its own."""
 
 
 @pytest.mark.parametrize("key", ["ctrl+p", "colon"])
@@ -94,6 +98,37 @@ async def test_the_main_screen_without_colours(
         }
         assert colours
         assert all(colour is None or len(set(colour)) == 1 for colour in colours)
+
+
+async def test_a_theme_that_was_chosen_is_remembered_unless_the_settings_name_one(
+    engine: ScriptedEngine,
+) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        pilot.app.theme = "nord"
+        await until(pilot, lambda: Memory().recall().theme == "nord")
+    assert EventScopeApp(engine).theme == "nord"
+    assert EventScopeApp(engine, Ui(theme="eventscope-cb")).theme == "eventscope-cb"
+
+
+async def test_every_key_in_the_help_can_be_pressed(engine: ScriptedEngine) -> None:
+    """Whatever is pressed where, the program goes on; what each key does has tests of its own."""
+    async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+        view, pressed = dashboard(pilot), set[str]()
+        for number in "12345":
+            await pilot.press(number)
+            await pilot.pause()
+            for key, active in list(pilot.app.active_bindings.items()):
+                if active.binding.id is None or active.binding.action in ENDINGS:
+                    continue
+                await pilot.press(key)
+                pressed.add(active.binding.id)
+                await pilot.pause()
+                while pilot.app.screen is not view:
+                    await pilot.press("escape")
+                await pilot.press("escape", number)
+                await pilot.pause()
+                assert pilot.app.is_running, key
+        assert {"pause", "feed.open", "health.copy", "log.filter", "event.copy"} <= pressed
 
 
 async def test_ascii_mode_draws_nothing_else(engine: ScriptedEngine) -> None:

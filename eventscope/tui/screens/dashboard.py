@@ -200,7 +200,11 @@ class Dashboard(EventKeys):
             self.remove_class(f"-zoom-{pane.id}")
         if view == "event":
             self._draw_event(opening=True)
-        self.call_after_refresh(self._pane(view).focus_first)
+        goal = self._pane(view)
+        if goal.is_shown:
+            goal.focus_first()
+        else:
+            self.call_after_refresh(goal.focus_first)
 
     def _pane(self, view: View) -> Pane:
         panes: dict[View, Pane] = {
