@@ -90,7 +90,8 @@ class Prints(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Take text in, and log the lines that end in it."""
-        if getattr(self._logging, "now", False):
+        # a log that nobody has configured is itself printed, under a lock that we would wait for
+        if getattr(self._logging, "now", False) or not structlog.is_configured():
             return self._beneath.write(text)
         here = WHEREABOUTS.get()
         operator = here.operator if here is not None else ""

@@ -197,9 +197,11 @@ def test_a_log_that_is_itself_printed_does_not_go_round_in_circles() -> None:
     try:
         with prints_in_log():
             print("said once")
+            structlog.get_logger().info("logged once")
     finally:
         sys.stdout = before
     assert beneath.getvalue().count("said once") == 1
+    assert beneath.getvalue().count("logged once") == 1
 
 
 def test_the_ring_is_bounded_and_counts_on(ring: LogRing) -> None:
