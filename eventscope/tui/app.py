@@ -22,6 +22,9 @@ from textual.theme import ThemeProvider
 from eventscope.settings import Ui
 from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.filtering.history import FilterHistory
+from eventscope.tui.filtering.saved import SavedFilters
+from eventscope.tui.memory import Memory
 from eventscope.tui.palette import ActionProvider
 from eventscope.tui.prints import prints_in_log
 from eventscope.tui.responsiveness import responsive
@@ -48,6 +51,7 @@ class EventScopeApp(App[None]):
         engine: at work in another thread.
         ui: how it looks and is used.
         alongside: entered when the engine is up, left at the end.
+        memory: what is remembered from earlier runs.
 
     Raises:
         SettingsError: ``ui`` names what does not exist.
@@ -95,6 +99,7 @@ class EventScopeApp(App[None]):
         engine: AttachedEngine,
         ui: Ui | None = None,
         alongside: AbstractContextManager[object] | None = None,
+        memory: Memory | None = None,
     ) -> None:
         super().__init__()
         self.ui = ui if ui is not None else Ui()
@@ -102,6 +107,7 @@ class EventScopeApp(App[None]):
         # what it dies of is for the terminal, and not for the log where prints go
         self.error_console = Console(file=sys.__stderr__, markup=False, highlight=False)
         self._alongside = alongside
+        self._memory = memory if memory is not None else Memory()
         self._asked_to_quit = 0.0
         self._while_running = ExitStack()
         self.animation_level = "none"
@@ -116,7 +122,7 @@ class EventScopeApp(App[None]):
     def _open_dashboard(self) -> None:
         if isinstance(self.screen, StartScreen):
             self._enter_alongside()
-            self.switch_screen(Dashboard(self._engine))
+            self.switch_screen(self._dashboard())
 
     def action_restart(self) -> None:
         """Start an engine again that has stopped."""
@@ -132,7 +138,7 @@ class EventScopeApp(App[None]):
         Whoever ends the program from outside finds the terminal as it was.
         """
         is_up = self._engine.started
-        self.push_screen(Dashboard(self._engine) if is_up else StartScreen(self._engine))
+        self.push_screen(self._dashboard() if is_up else StartScreen(self._engine))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit)
@@ -148,6 +154,10 @@ class EventScopeApp(App[None]):
         if self._alongside is not None:
             alongside, self._alongside = self._alongside, None
             self._while_running.enter_context(alongside)
+
+    def _dashboard(self) -> Dashboard:
+        saved = SavedFilters(self.ui.filters, self._memory)
+        return Dashboard(self._engine, FilterHistory(self._memory), saved)
 
     def _fitting(self, theme: str) -> str:
         """Without colours the terminal's own ones are black on black: then it is our theme."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +11,13 @@ from tests.tui.shop import a_shop
 
 
 @pytest.fixture(autouse=True)
-def _at_home() -> Iterator[None]:
-    """The machine's own ways and its time zone do not change what is drawn."""
+def _at_home(tmp_path: Path) -> Iterator[None]:
+    """The machine's own ways, its time zone and its memory do not change what is drawn."""
     with pytest.MonkeyPatch.context() as home:
         for name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
             home.delenv(name, raising=False)
         home.setenv("TZ", "UTC")
+        home.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         time.tzset()
         yield
     time.tzset()

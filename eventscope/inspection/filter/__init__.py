@@ -1,5 +1,6 @@
 """The filter language: one for ``eventscope tail --where``, the dashboard and saved filters."""
 
+from eventscope.inspection.filter.column_path import column_values
 from eventscope.inspection.filter.context import (
     DELIVERY_STATES,
     Context,
@@ -9,7 +10,12 @@ from eventscope.inspection.filter.context import (
 from eventscope.inspection.filter.error import FilterError
 from eventscope.inspection.filter.language import Filter, parse
 from eventscope.inspection.filter.predicate import Form
-from eventscope.inspection.filter.reference import forms, reference_table, reference_text
+from eventscope.inspection.filter.reference import (
+    field_names,
+    forms,
+    reference_table,
+    reference_text,
+)
 
 __all__ = [
     "DELIVERY_STATES",
@@ -19,6 +25,8 @@ __all__ = [
     "Filter",
     "FilterError",
     "Form",
+    "column_values",
+    "field_names",
     "forms",
     "parse",
     "reference_table",

@@ -47,6 +47,10 @@ class ColumnChanged(FieldTerm[Event]):
             for column in self.columns
         )
 
+    def foretold(self, subject: Event) -> bool | None:
+        """No for what is no update."""
+        return None if subject.type == "update" else False
+
     def __str__(self) -> str:
         return f"{listed(self.columns)} changed"
 
@@ -75,6 +79,10 @@ class ChangedCount(FieldTerm[Event]):
         return self.measure.accepts(known) and (
             possible == known or (self.measure.symbol != ":" and self.measure.accepts(possible))
         )
+
+    def foretold(self, subject: Event) -> bool | None:
+        """No for what is no update."""
+        return None if subject.type == "update" else False
 
     def __str__(self) -> str:
         return f"number of changed columns {self.measure}"
@@ -106,6 +114,10 @@ class Transition(Predicate[Event]):
         return (
             change is not None and _is_side(change[0], self.old) and _is_side(change[1], self.new)
         )
+
+    def foretold(self, subject: Event) -> bool | None:
+        """No for what is no update."""
+        return None if subject.type == "update" else False
 
     def __str__(self) -> str:
         return f"{self.path} went from {listed(self.old)} to {listed(self.new)}"

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from eventscope.event import UNCHANGED, Event
 from eventscope.inspection.filter.error import FilterError
-from eventscope.inspection.filter.lexer import Part, Word
+from eventscope.inspection.filter.lexer import BARE, Part, Scanner, Word
 from eventscope.inspection.filter.patterns import is_sensitive
 from eventscope.inspection.filter.values import Operand
 from eventscope.inspection.paths import differ
@@ -95,6 +95,24 @@ def accepted(value: object, operands: Iterable[Operand]) -> bool:
     if value is ABSENT or value is UNCHANGED:
         return False
     return any(operand.accepts(value) for operand in operands)
+
+
+def column_values(text: str, event: Event) -> list[Any]:
+    """What an event tells of a column, or of a place in it: its value, then the one before.
+
+    Args:
+        text: the column as a filter names it before the colon.
+        event: is decoded.
+
+    Raises:
+        FilterError: that is no column.
+    """
+    word = Scanner(text).word(BARE)
+    if word is None:
+        raise FilterError("a column is missing here", 0, text)
+    path = ColumnPath.of(word)
+    values = [path.value(event), *(path.change(event) or ())]
+    return [value for value in values if value is not ABSENT and value is not UNCHANGED]
 
 
 def _steps(part: Part) -> Iterator[str]:

@@ -18,6 +18,7 @@ class Marked(Predicate[Event]):
     """A person's mark."""
 
     help = (Form("marked", 'marked by a person; "marked" is the text'),)
+    lasting = False
 
     def matches(self, subject: Event, context: Context) -> bool:
         """Whether the event is marked."""
@@ -31,6 +32,7 @@ class DeliveryTerm(FieldTerm[Delivery]):
     """A predicate about one event at one operator."""
 
     cost = ROW
+    lasting = False
 
 
 @dataclass(frozen=True)

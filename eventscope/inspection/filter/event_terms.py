@@ -60,6 +60,10 @@ class Table(FieldTerm[Event]):
 
     def matches(self, subject: Event, context: Context) -> bool:
         """Whether it is one of the tables."""
+        return self.foretold(subject)
+
+    def foretold(self, subject: Event) -> bool:
+        """Whether it is one of the tables."""
         source = subject.source
         return self._is_meant(source.schema, source.table)
 
@@ -97,6 +101,10 @@ class Op(FieldTerm[Event]):
         return cls(tuple(types))
 
     def matches(self, subject: Event, context: Context) -> bool:
+        """Whether it is one of them."""
+        return subject.type in self.types
+
+    def foretold(self, subject: Event) -> bool:
         """Whether it is one of them."""
         return subject.type in self.types
 

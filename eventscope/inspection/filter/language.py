@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -11,7 +12,7 @@ from eventscope.inspection.filter.context import Context, NothingKnown
 from eventscope.inspection.filter.error import FilterError
 from eventscope.inspection.filter.grammar import Grammar
 from eventscope.inspection.filter.plan import plan
-from eventscope.inspection.filter.predicate import Predicate
+from eventscope.inspection.filter.predicate import And, Everything, Not, Or, Predicate
 from eventscope.inspection.text import safe_text
 
 _NOTHING_KNOWN: Final = NothingKnown()
@@ -36,6 +37,20 @@ class Filter:
             context: marks and deliveries, for a filter that asks for them.
         """
         return self._plan.matches(event, _NOTHING_KNOWN if context is None else context)
+
+    def foretold(self, event: Event) -> bool | None:
+        """The answer for every event of the same table and type; None if they may differ."""
+        return self.meaning.foretold(event)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it has no term."""
+        return isinstance(self.meaning, Everything)
+
+    @cached_property
+    def lasting(self) -> bool:
+        """Whether the answer about an event stays what it is: nothing about deliveries or now."""
+        return all(term.lasting for term in _terms(self.meaning))
 
     def __str__(self) -> str:
         return safe_text(str(self.meaning))
@@ -64,3 +79,14 @@ def parse(text: str, *, delivery: bool = False) -> Filter:
     except FilterError as error:
         error.text = text
         raise
+
+
+def _terms(term: Predicate[Any]) -> Iterator[Predicate[Any]]:
+    match term:
+        case And(terms) | Or(terms):
+            for one in terms:
+                yield from _terms(one)
+        case Not(negated):
+            yield from _terms(negated)
+        case _:
+            yield term

@@ -32,10 +32,16 @@ class Predicate(ABC, Generic[Subject]):
     help: ClassVar[tuple[Form, ...]] = ()
     """The ways to write it."""
     cost: ClassVar[int] = META
+    lasting: ClassVar[bool] = True
+    """Whether the answer about an event stays what it is."""
 
     @abstractmethod
     def matches(self, subject: Subject, context: Context) -> bool:
         """Whether the answer is yes."""
+
+    def foretold(self, subject: Subject) -> bool | None:
+        """The answer for every event of the same table and type; None if they may differ."""
+        return None
 
     @abstractmethod
     def __str__(self) -> str: ...
@@ -62,6 +68,10 @@ class Everything(Predicate[Any]):
         """Always."""
         return True
 
+    def foretold(self, subject: Any) -> bool:
+        """Always."""
+        return True
+
     def __str__(self) -> str:
         return "every event"
 
@@ -83,6 +93,11 @@ class And(Predicate[Subject]):
                 return False
         return True
 
+    def foretold(self, subject: Subject) -> bool | None:
+        """No if one term says no, yes if all say yes."""
+        answers = {term.foretold(subject) for term in self.terms}
+        return False if False in answers else None if None in answers else True
+
     def __str__(self) -> str:
         return " and ".join(
             f"({term})" if isinstance(term, Or) else str(term) for term in self.terms
@@ -103,6 +118,11 @@ class Or(Predicate[Subject]):
                 return True
         return False
 
+    def foretold(self, subject: Subject) -> bool | None:
+        """Yes if one term says yes, no if all say no."""
+        answers = {term.foretold(subject) for term in self.terms}
+        return True if True in answers else None if None in answers else False
+
     def __str__(self) -> str:
         return " or ".join(map(str, self.terms))
 
@@ -117,6 +137,11 @@ class Not(Predicate[Subject]):
     def matches(self, subject: Subject, context: Context) -> bool:
         """Whether the term does not."""
         return not self.term.matches(subject, context)
+
+    def foretold(self, subject: Subject) -> bool | None:
+        """The opposite of the term's answer."""
+        answer = self.term.foretold(subject)
+        return None if answer is None else not answer
 
     def __str__(self) -> str:
         return f"not ({self.term})"

@@ -37,6 +37,15 @@ def forms(*, delivery: bool = False) -> tuple[Form, ...]:
     return tuple(form for term in terms for form in term.help)
 
 
+def field_names(*, delivery: bool = True) -> dict[str, str]:
+    """The names that are no columns unless they are in quotes, and what each asks."""
+    return {
+        name: term.help[0].means
+        for name, term in FIELDS.items()
+        if delivery or not issubclass(term, DeliveryTerm)
+    }
+
+
 def reference_table(*, delivery: bool = False) -> str:
     """The forms as a table in Markdown."""
     rows = (f"| `{_cell(text)}` | {_prose(means)} |" for text, means in forms(delivery=delivery))

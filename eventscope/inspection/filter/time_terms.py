@@ -28,6 +28,7 @@ class Since(FieldTerm[Event]):
     help = (Form("since:5m", "committed in the last 5 minutes; s m h d w, also 1h30m"),)
     field = "since"
     wants = "a span of time such as 30s, 5m, 1h30m or 2d"
+    lasting = False
     text: str
 
     @classmethod

@@ -15,6 +15,8 @@ from eventscope.engine.ring import Entry
 from eventscope.engine.snapshot import OperatorSnapshot, Snapshot
 from eventscope.event import EventId
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.filtering.history import FilterHistory
+from eventscope.tui.filtering.saved import SavedFilters
 from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.responsiveness import frames_per_second
 from eventscope.tui.screens.breakpoint_keys import BreakpointKeys
@@ -50,6 +52,7 @@ class Dashboard(BreakpointKeys):
         Binding("3", "view('event')", show=False, id="view.event", tooltip="To the event"),
         Binding("4", "view('health')", show=False, id="view.health", tooltip="To the health view"),
         Binding("5", "view('log')", show=False, id="view.log", tooltip="To the log"),
+        Binding("slash", "filter", "Filter", id="filter", tooltip="Filter the feed"),
         Binding("tab", "app.focus_next", show=False, id="pane.next", tooltip="To the next pane"),
         Binding("z", "zoom", show=False, id="zoom", tooltip="Give a pane the whole screen, or not"),
         Binding("escape", "view('feed')", show=False, id="back", tooltip="Back to the feed"),
@@ -65,8 +68,10 @@ class Dashboard(BreakpointKeys):
     health = query_one(HealthPane)
     log_pane = query_one(LogPane)
 
-    def __init__(self, engine: AttachedEngine) -> None:
+    def __init__(self, engine: AttachedEngine, history: FilterHistory, saved: SavedFilters) -> None:
         super().__init__(engine, OperatorWatches())
+        self._history = history
+        self._saved = saved
         self._shown: Entry | None = None
 
     @property
@@ -85,7 +90,7 @@ class Dashboard(BreakpointKeys):
         yield StatusBar(read_only=self.engine.read_only)
         yield Notice()
         with Container(id="panes"):
-            yield FeedPane(self.engine)
+            yield FeedPane(self.engine, self._history, self._saved)
             with Vertical(id="side"):
                 yield OperatorsPane(self.engine, self.watches)
                 yield EventPane(self.engine)
@@ -96,7 +101,10 @@ class Dashboard(BreakpointKeys):
 
     @property
     def breakpoint_suggestion(self) -> str:
-        """The selected event's table and type."""
+        """What the feed is filtered by, else the selected event's table and type."""
+        filter = self.feed.events.filter
+        if filter is not None and filter.lasting:
+            return filter.text
         entry = self.feed.selected()
         return "" if entry is None else f"table:{entry.names[0]} op:{entry.type}"
 
@@ -133,7 +141,7 @@ class Dashboard(BreakpointKeys):
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
         if error is not None:
             self.notice.say(failure_text(error), is_failure=True)
-        elif heading and not self.feed.is_empty:
+        elif heading and self.feed.events.total:
             self.notice.say(f"{heading}: {' '.join(lines)}" if lines else heading)
         else:
             self.notice.say("")
@@ -160,13 +168,16 @@ class Dashboard(BreakpointKeys):
                 toast(self, "There is no event yet.")
                 return
             self.feed.freeze()
+        self._show_view(view)
+        self.call_after_refresh(self._pane(view).focus_first)
+
+    def _show_view(self, view: View) -> None:
         for one in ("event", "health", "log"):
             self.set_class(view == one, f"-{one}")
         for pane in (self.feed_pane, self.operators, self.event_pane):
             self.remove_class(f"-zoom-{pane.id}")
         if view == "event":
             self._draw_event(opening=True)
-        self.call_after_refresh(self._pane(view).focus_first)
 
     def _pane(self, view: View) -> Pane:
         panes: dict[View, Pane] = {
@@ -190,6 +201,11 @@ class Dashboard(BreakpointKeys):
         """Read the next or the previous event."""
         self.feed.action_move(rows)
         self._draw_event(opening=True)
+
+    def action_filter(self) -> None:
+        """Write a filter for the feed."""
+        self._show_view("feed")
+        self.feed_pane.open_filter()
 
     def action_toggle_freeze(self) -> None:
         """Hold the feed still, or follow again."""

@@ -15,6 +15,8 @@ from textual.strip import Strip
 from eventscope.engine.questions import Question
 from eventscope.engine.questions.history import Page
 from eventscope.engine.ring import Entry, EventRing
+from eventscope.inspection.filter import Filter
+from eventscope.tui.filtering.filtered_list import FilteredList
 from eventscope.tui.marks import Marks
 from eventscope.tui.widgets.delivery_cells import DeliveryCells
 from eventscope.tui.widgets.event_list import EventList
@@ -61,7 +63,9 @@ class Feed(ScrollView, can_focus=True):
         super().__init__(id="feed")
         self.window = FeedWindow(ring)
         """The newest events, whatever is shown instead of them."""
-        self._list: EventList = self.window
+        self.events = FilteredList(self.window, marks.__contains__)
+        """The same, as far as a filter lets them through."""
+        self._list: EventList = self.events
         self._behind: list[tuple[EventList, int, int]] = []
         self._marks = marks
         self._cursor = 0
@@ -98,7 +102,9 @@ class Feed(ScrollView, can_focus=True):
         """The number in the queue of the event at the cursor: the newest one while following."""
         if self.is_empty:
             return None
-        return self._cursor if self.frozen else self._list.seq_at(-1)
+        if not self.frozen:
+            return self._list.seq_at(-1)
+        return self._list.seq_at(self._list.index_of(self._cursor))
 
     def selected(self) -> Entry | None:
         """The event at the cursor, undecoded."""
@@ -106,8 +112,18 @@ class Feed(ScrollView, can_focus=True):
 
     def pump(self) -> None:
         """Take in what is new; called once a frame."""
+        row = self._cursor_row
         if self._list.pump():
-            self._show_newest()
+            self._show_changed(row)
+
+    def filter_by(self, filter: Filter | None) -> None:
+        """List the newest events that match; where the cursor was, the next one that does."""
+        while self.restricted:
+            self.leave_list()
+        row = self._cursor_row
+        self.events.filter = filter
+        self._show_changed(row)
+        self._tell_moved()
 
     def show_deliveries(self, deliveries: DeliveryCells) -> None:
         """Show what became of the events at the operators, where that has changed."""
@@ -288,6 +304,22 @@ class Feed(ScrollView, can_focus=True):
         self._resize_list()
         self.scroll_to(y=top, animate=False, force=True)
         self.refresh()
+
+    def _show_changed(self, row: int) -> None:
+        """Show a list that has changed, the cursor in the same row as far as that can be."""
+        if not self.frozen:
+            self._show_newest()
+            return
+        self._resize_list()
+        top = max(0, self._list.index_of(self._cursor) - row)
+        self.scroll_to(y=top, animate=False, force=True)
+        self._scroll_to_cursor()
+        self.refresh()
+
+    @property
+    def _cursor_row(self) -> int:
+        """Where the cursor is on the screen."""
+        return self._list.index_of(self._cursor) - self.scroll_offset.y
 
     def _resize_list(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._list))

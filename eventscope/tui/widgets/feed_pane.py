@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.content import Content
 from textual.getters import query_one
 from textual.widgets import Static
@@ -13,25 +14,27 @@ from eventscope.engine.snapshot import Snapshot
 from eventscope.inspection.text import safe_text
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.cells import fit
+from eventscope.tui.filtering.history import FilterHistory
+from eventscope.tui.filtering.saved import SavedFilters
 from eventscope.tui.toast import trouble_told
 from eventscope.tui.widgets.card import Card
 from eventscope.tui.widgets.column_heads import ColumnHeads
 from eventscope.tui.widgets.delivery_cells import DeliveryCells
 from eventscope.tui.widgets.feed import Feed
 from eventscope.tui.widgets.feed_columns import feed_heads
-from eventscope.tui.widgets.feed_keys import FeedKeys
+from eventscope.tui.widgets.filter_keys import FilterKeys
 from eventscope.tui.widgets.notice import stream_trouble
 
 
-class FeedPane(FeedKeys):
+class FeedPane(FilterKeys):
     """Events as they happen, and as they happened."""
 
     heads = query_one(ColumnHeads)
     card = query_one("#feed-card", Card)
     restriction = query_one("#feed-restriction", Static)
 
-    def __init__(self, engine: AttachedEngine) -> None:
-        super().__init__(engine, id="feed-pane")
+    def __init__(self, engine: AttachedEngine, history: FilterHistory, saved: SavedFilters) -> None:
+        super().__init__(engine, history, saved, id="feed-pane")
         self._ops = ""
         self._older = 0
         self._reading = False
@@ -39,9 +42,11 @@ class FeedPane(FeedKeys):
     def compose(self) -> ComposeResult:
         """Place the feed."""
         yield Static(id="feed-restriction")
-        yield ColumnHeads(self._heads_line, id="feed-heads")
-        yield Feed(self.engine.ring, self.marks)
-        yield Card(id="feed-card")
+        with Vertical(id="feed-body"):
+            yield ColumnHeads(self._heads_line, id="feed-heads")
+            yield Feed(self.engine.ring, self.marks)
+            yield Card(id="feed-card")
+        yield self.new_bar()
 
     def on_mount(self) -> None:
         """Begin with what the queue already holds, unless the ring has enough."""
@@ -52,14 +57,17 @@ class FeedPane(FeedKeys):
     def pump(self) -> None:
         """Take in what is new; called once a frame."""
         self.feed.pump()
+        if self.show_filtered():
+            self.card.say(*self.nothing_matches)
         self.card.display = self.feed.is_empty
 
     def show(self, snapshot: Snapshot) -> None:
         """Show what became of the events, or why there is none yet."""
+        super().show(snapshot)
         deliveries = DeliveryCells(snapshot.operators)
         self.feed.show_deliveries(deliveries)
         self._show_heads(deliveries.heads)
-        if not self.feed.is_empty:
+        if not self.feed.is_empty or self.feed.events.total:
             return
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
         if heading:
@@ -109,7 +117,7 @@ class FeedPane(FeedKeys):
             first = window.seq_at(0) if len(window) else None
             page = await self.ask(EventsBefore(first))
             if not window.frozen:
-                self.feed.add_page(window, page, older=True)
+                self.feed.add_page(self.feed.events, page, older=True)
 
     def _show_heads(self, ops: str) -> None:
         older = 0 if self.feed.restricted else self.feed.window.dropped

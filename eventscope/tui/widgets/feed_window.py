@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import Final
 
 from eventscope.engine.questions import Question
 from eventscope.engine.questions.history import EventsBefore, Page
-from eventscope.engine.ring import EventRing
+from eventscope.engine.ring import Entry, EventRing
 from eventscope.tui.widgets.held_list import HeldList, seq_of
 
 _MOST: Final = 100_000
@@ -65,6 +65,16 @@ class FeedWindow(HeldList):
         self._frozen = False
         self._trim()
         self.pump()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What is listed, as it changes: not to be changed by others."""
+        return self._listed
+
+    def between(self, start: int, end: int) -> list[Entry]:
+        """The events from a number up to another, without it."""
+        first = bisect_left(self._listed, start, key=seq_of)
+        return self._listed[first : bisect_left(self._listed, end, first, key=seq_of)]
 
     def older(self) -> Question[Page] | None:
         """What to ask for the events before the first, while the list is held still."""

@@ -1,0 +1,1 @@
+"""What stands behind the filter bar: testing events, completion, history, saved filters."""
