@@ -194,17 +194,20 @@ class Dashboard(EventKeys):
                 toast(self, "There is no event yet.")
                 return
             self.feed.freeze()
+        self._show_view(view)
+        goal = self._pane(view)
+        if goal.is_shown:
+            goal.focus_first()
+        else:
+            self.call_after_refresh(goal.focus_first)
+
+    def _show_view(self, view: View) -> None:
         for one in ("event", "health", "log"):
             self.set_class(view == one, f"-{one}")
         for pane in (self.feed_pane, self.operators, self.event_pane):
             self.remove_class(f"-zoom-{pane.id}")
         if view == "event":
             self._draw_event(opening=True)
-        goal = self._pane(view)
-        if goal.is_shown:
-            goal.focus_first()
-        else:
-            self.call_after_refresh(goal.focus_first)
 
     def _pane(self, view: View) -> Pane:
         panes: dict[View, Pane] = {
@@ -231,8 +234,8 @@ class Dashboard(EventKeys):
 
     def action_filter(self) -> None:
         """Write a filter for the feed."""
-        self.action_view("feed")
-        self.call_after_refresh(self.feed_pane.open_filter)
+        self._show_view("feed")
+        self.feed_pane.open_filter()
 
     def action_toggle_freeze(self) -> None:
         """Hold the feed still, or follow again."""

@@ -89,7 +89,7 @@ class FilterBar(Vertical):
             self._history.begin()
         self.add_class("-open")
         self.input.put(self._written if text is None else text)
-        self.input.focus()
+        self.screen.set_focus(self.input)  # at once: what is typed next is meant for it
         self._read()
         self.call_after_refresh(self._suggest)
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from eventscope.engine.ring import Entry
-from eventscope.event import Event, EventType
+from eventscope.event import Event, EventType, RowImages
 from eventscope.inspection.filter import parse
 from eventscope.tui.filtering import sieve as sieves
 from eventscope.tui.filtering.entry_context import EntryContext
 from eventscope.tui.filtering.sieve import Sieve
-from tests.events import an_insert, an_update
+from tests.events import an_event, an_insert, an_update
 from tests.tui.scripted import an_operator
 
 
@@ -188,3 +188,15 @@ def test_older_events_that_are_read_later_are_tested_last(pile: Pile) -> None:
     assert sieve.untested == 3
     sieve.sift(pile.between, 1_000)
     assert listed(sieve) == list(range(31, 50, 2))
+
+
+def test_messages_of_other_prefixes_are_told_apart(
+    pile: Pile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = RowImages({"prefix": "", "content": "x"}, None, False, ())
+    pile.add(*(an_event("message", prefix, content, schema="") for prefix in ("audit", "mail")))
+    monkeypatch.setattr(Counted, "names", ())  # as of messages that nobody follows
+    sieve = a_sieve("table:mail")
+    sieve.take(0, 2)
+    sieve.sift(pile.between, 1_000)
+    assert listed(sieve) == [1]
