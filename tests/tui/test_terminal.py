@@ -37,7 +37,8 @@ def test_the_pager_has_the_terminal_while_it_is_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pager = tmp_path / "my pager"
-    pager.write_text('#!/bin/sh\ncat\necho "THIS IS $1"\nread line < /dev/tty\n')
+    clear = r"printf '\033[2J\033[H'"
+    pager.write_text(f'#!/bin/sh\n{clear}\ncat\necho "THIS IS $1"\nread line < /dev/tty\n')
     pager.chmod(0o755)
     monkeypatch.setenv("PAGER", f"'{pager}' MINE")
     terminal = Terminal(80, 24, "tests.tui.in_a_terminal")
@@ -48,10 +49,12 @@ def test_the_pager_has_the_terminal_while_it_is_open(
     terminal.until("THIS IS MINE")
     assert any(line.startswith("+ id  ␛]52;c;ZXZpbA==␇") for line in terminal.lines)
     terminal.program.send("\x03")  # for the pager: it ends, and only it
+    terminal.until_gone("THIS IS MINE")
     terminal.until("FROZEN")
     terminal.program.send("v")
     terminal.until("THIS IS MINE")
     terminal.program.send("\n")
+    terminal.until_gone("THIS IS MINE")
     terminal.until("FROZEN")
     terminal.program.send("q")
     assert terminal.until_it_ends() == 0
@@ -69,6 +72,7 @@ def test_less_is_the_pager_where_none_is_set(monkeypatch: pytest.MonkeyPatch) ->
     terminal.program.send("gv")
     terminal.until("(END)")
     terminal.program.send("q")
+    terminal.until_gone("(END)")
     terminal.until("FROZEN")
     terminal.program.send("q")
     assert terminal.until_it_ends() == 0
