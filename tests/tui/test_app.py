@@ -20,7 +20,7 @@ from tests.tui.driving import dashboard, lines, screen, toasts, until
 from tests.tui.scripted import ScriptedEngine
 from tests.tui.snapshots import assert_looks
 
-ENDINGS = ("quit", "suspend_process", "copy_or_quit", "screenshot")
+ENDINGS = ("quit", "suspend_process", "copy_or_quit", "screenshot", "page")
 """What ends the program, stops it, or writes a file; each has a test of its own."""
 
 
