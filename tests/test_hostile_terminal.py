@@ -1,0 +1,216 @@
+"""A real database full of hostile texts and names, and a real terminal: nothing gets through.
+
+Whatever is on the screen is walked through twice, with the hostile database and with a benign
+twin of it. The hostile run may write no control sequence of a kind that the benign one has not
+written, and what frames its panes stands in the same columns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from eventscope.demo.embedded import EmbeddedServer
+from tests import sequences
+from tests.hostile import DRIVING, HOSTILE
+from tests.hostile_shop import LAST, HostileShop, a_benign_shop, a_hostile_shop
+from tests.servers import fresh_database
+from tests.terminal import Terminal
+
+COLUMNS, ROWS = 160, 50
+ESC, ENTER, TAB, PALETTE = "\x1b", "\r", "\t", "\x10"
+PASTED: Final = "\x1b[200~{}\x1b[201~"
+
+STEPS: Final = (
+    ("the oldest event", "g", "FROZEN"),
+    ("the event", ENTER, "INSERT"),
+    *((f"the event {number} further", "J", "") for number in range(12)),
+    ("the feed", ESC, "time"),
+    ("the history of its row", "h", "history of"),
+    ("all events", ESC, "time"),
+    ("its transaction", "x", "transaction"),
+    ("all events", ESC, "time"),
+    ("marked", "m", ""),
+    ("marked events", "M", "marked events"),
+    ("all events", ESC, "time"),
+    ("a file", "w", "JSON lines"),
+    ("a file with a hostile name", PASTED, ""),
+    ("no file", ESC, "time"),
+    ("breakpoints", "b", "Breakpoints"),
+    ("a breakpoint", ENTER, "Breakpoints"),
+    ("a hostile breakpoint", PASTED, ""),
+    ("no breakpoints", ESC, "time"),
+    ("the operators", "2", "Operators"),
+    *(
+        step
+        for number in range(5)
+        for step in (
+            (f"operator {number}", "j", ""),
+            (f"the error of operator {number}", "e", "Error"),
+            (f"operator {number} again", ESC, "time"),
+        )
+    ),
+    ("an operator", ENTER, "1 Attempts"),
+    ("its dead letters", "2", "2 Dead letters"),
+    ("a dead letter", ENTER, "attempts"),
+    ("its dead letters again", ESC, ""),
+    ("one to discard", "d", "Type discard"),
+    ("none to discard", ESC, ""),
+    ("its definition", "3", "on_failure"),
+    ("its keys", "?", "Keys"),
+    ("no keys", ESC, "on_failure"),
+    ("the operators again", ESC, "time"),
+    ("a replay", "T", "Replay"),
+    ("no replay", ESC, "time"),
+    ("all to pause", "P", "Confirm"),
+    ("none to pause", ESC, "time"),
+    ("a halted operator", "g", ""),
+    ("an event to skip", "S", "Type skip"),
+    ("none to skip", ESC, "time"),
+    ("the query", "G", ""),
+    ("its error", "e", "Error"),
+    ("the query again", ESC, "time"),
+    ("a backfill", "B", "Backfill"),
+    ("no backfill", ESC, "time"),
+    ("the query's screen", ENTER, "1 Attempts"),
+    ("the query's definition", "3", "on_failure"),
+    ("the operators", ESC, "time"),
+    ("health", "4", "checked"),
+    ("the log", "5", "Log"),
+    ("the feed again", "1", "time"),
+    ("the keys", "?", "Keys"),
+    ("the feed", ESC, "time"),
+    ("the palette", PALETTE, "Search"),
+    ("what is not found", PASTED, ""),
+    ("the newest", ESC + "G", "LIVE"),
+)
+"""What is looked at: its name, the keys that lead there, and what is then on the screen."""
+FRAMES: Final = frozenset("│║┃╭╮╰╯┌┐└┘▕▏")
+
+Cells = list[list[str]]
+
+
+class Walk(NamedTuple):
+    """What a walk has brought to the terminal."""
+
+    raw: bytes
+    screens: dict[str, Cells]
+
+
+@pytest.fixture(scope="module")
+def benign(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Made]:
+    with _made(a_benign_shop, postgres, tmp_path_factory.mktemp("benign")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def hostile(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Made]:
+    with _made(a_hostile_shop, postgres, tmp_path_factory.mktemp("hostile")) as made:
+        yield made
+
+
+def test_no_view_and_no_dialog_lets_anything_through(benign: _Made, hostile: _Made) -> None:
+    expected, found = benign.walk, hostile.walk
+    assert_harmless(found.raw, expected.raw)
+    torn = {
+        name: lines
+        for name, screen in found.screens.items()
+        if (lines := _torn(screen, expected.screens[name]))
+    }
+    assert not torn
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "app.py"),
+        ("dead-letters", "list", "app.py"),
+        ("dead-letters", "list", "app.py", "--json"),
+        ("doctor", "app.py"),
+    ],
+    ids=" ".join,
+)
+def test_no_command_lets_anything_through(
+    benign: _Made, hostile: _Made, arguments: tuple[str, ...]
+) -> None:
+    assert_harmless(hostile.printed(*arguments), benign.printed(*arguments))
+
+
+def assert_harmless(found: bytes, expected: bytes) -> None:
+    """What a hostile run wrote has nothing in it that a benign one had not."""
+    more = sequences.kinds(found).keys() - sequences.kinds(expected).keys()
+    assert not more
+    for once in ("CSI ? 1049 l", "CSI ? 1049 h"):
+        assert sequences.kinds(found)[once] == sequences.kinds(expected)[once]
+    assert not DRIVING & set(sequences.text(found))
+
+
+class _Made:
+    """A shop, and what its programs have written; each is run once."""
+
+    def __init__(self, shop: HostileShop) -> None:
+        self._shop = shop
+        self._walk: Walk | None = None
+
+    @property
+    def walk(self) -> Walk:
+        """The dashboard's views and dialogs."""
+        if self._walk is None:
+            self._walk = self._walked()
+        return self._walk
+
+    def printed(self, *arguments: str) -> bytes:
+        """What a command writes after the walk."""
+        assert self.walk
+        terminal = Terminal(COLUMNS, ROWS, "eventscope", *arguments, folder=self._shop.folder)
+        terminal.until_it_ends()
+        assert len(terminal.raw) > 100
+        return terminal.raw
+
+    def _walked(self) -> Walk:
+        terminal = Terminal(
+            COLUMNS, ROWS, "eventscope", "run", "app.py", folder=self._shop.folder
+        )
+        try:
+            terminal.until("LIVE")
+            self._shop.write()
+            terminal.until(LAST)
+            screens = {}
+            for name, keys, awaited in STEPS:
+                terminal.program.send(keys.format("".join(self._shop.texts[:30])))
+                if awaited:
+                    terminal.until(awaited)
+                terminal.until_quiet()
+                screens[name] = terminal.cells
+            terminal.program.send("q")
+            assert terminal.until_it_ends() == 0
+        finally:
+            terminal.program.close(force=True)
+        return Walk(terminal.raw, screens)
+
+
+@contextmanager
+def _made(
+    make: Callable[[str, Path], HostileShop], server: EmbeddedServer, folder: Path
+) -> Iterator[_Made]:
+    with fresh_database(server) as url:
+        shop = make(url, folder)
+        try:
+            yield _Made(shop)
+        finally:
+            shop.close()
+
+
+def _torn(screen: Cells, expected: Cells) -> list[str]:
+    """The lines in which something frames nothing: its column is none of the twin's."""
+    columns = Counter(c for row in expected for c, sign in enumerate(row) if sign in FRAMES)
+    return [
+        "".join(row)
+        for row in screen
+        if any(sign in FRAMES and not columns[c] for c, sign in enumerate(row))
+    ]
