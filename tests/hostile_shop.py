@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
@@ -68,7 +69,7 @@ class HostileShop:
         (folder / "told.json").write_text(json.dumps(self._told()))
         settings = {
             "url": url,
-            "slot_name": "hostile",
+            "slot_name": f"shop_{uuid4().hex[:8]}",
             "operator_queue_min_restart_time": 1,
             "operator_queue_max_restart_time": 1,
             "operator_queue_max_retries": 0,

@@ -12,8 +12,8 @@ import pyte
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30.0
-_QUIET = 0.15
-_LONGEST_UNREST = 2.0
+_QUIET = 0.06
+_LONGEST_UNREST = 0.5
 
 
 class Terminal:
@@ -72,9 +72,16 @@ class Terminal:
 
     def until(self, text: str) -> None:
         """Read until the screen shows a text."""
+        self._read_until(text, is_shown=True)
+
+    def until_gone(self, text: str) -> None:
+        """Read until the screen does not show a text any more."""
+        self._read_until(text, is_shown=False)
+
+    def _read_until(self, text: str, *, is_shown: bool) -> None:
         deadline = time.monotonic() + PATIENCE
-        while not any(text in line for line in self._screen.display):
-            assert time.monotonic() < deadline, "\n".join(self._screen.display)
+        while any(text in line for line in self._screen.display) != is_shown:
+            assert time.monotonic() < deadline, "\n".join([text, *self._screen.display])
             self._read(self.program.read_nonblocking(65_536, timeout=PATIENCE))
 
     def until_it_ends(self) -> int:

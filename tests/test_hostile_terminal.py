@@ -23,73 +23,75 @@ from tests.servers import fresh_database
 from tests.terminal import Terminal
 
 COLUMNS, ROWS = 160, 50
-ESC, ENTER, TAB, PALETTE = "\x1b", "\r", "\t", "\x10"
+ESC, ENTER, PALETTE = "\x1b", "\r", "\x10"
 PASTED: Final = "\x1b[200~{}\x1b[201~"
 
 STEPS: Final = (
     ("the oldest event", "g", "FROZEN"),
-    ("the event", ENTER, "INSERT"),
-    *((f"the event {number} further", "J", "") for number in range(12)),
-    ("the feed", ESC, "time"),
+    ("the event", ENTER, "esc Back"),
+    *((f"the event {number} further", "J", "") for number in range(6)),
+    ("the feed", ESC, "-esc Back"),
     ("the history of its row", "h", "history of"),
-    ("all events", ESC, "time"),
+    ("all events", ESC, "-history of"),
     ("its transaction", "x", "transaction"),
-    ("all events", ESC, "time"),
+    ("all events", ESC, "-transaction"),
     ("marked", "m", ""),
     ("marked events", "M", "marked events"),
-    ("all events", ESC, "time"),
+    ("all events", ESC, "-marked events"),
     ("a file", "w", "JSON lines"),
     ("a file with a hostile name", PASTED, ""),
-    ("no file", ESC, "time"),
+    ("no file", ESC, "-JSON lines"),
     ("breakpoints", "b", "Breakpoints"),
-    ("a breakpoint", ENTER, "Breakpoints"),
+    ("a breakpoint", ENTER, ""),
     ("a hostile breakpoint", PASTED, ""),
-    ("no breakpoints", ESC, "time"),
-    ("the operators", "2", "Operators"),
+    ("no breakpoints", ESC, "-Breakpoints"),
+    ("the operators", "2", "Details"),
     *(
         step
-        for number in range(5)
+        for number in range(2)
         for step in (
             (f"operator {number}", "j", ""),
-            (f"the error of operator {number}", "e", "Error"),
-            (f"operator {number} again", ESC, "time"),
+            (f"the error of operator {number}", "e", "─ Error ─"),
+            (f"operator {number} again", ESC, "-─ Error ─"),
         )
     ),
     ("an operator", ENTER, "1 Attempts"),
-    ("its dead letters", "2", "2 Dead letters"),
-    ("a dead letter", ENTER, "attempts"),
-    ("its dead letters again", ESC, ""),
+    ("its dead letters", "2", "Discard all"),
+    ("a dead letter", ENTER, "─ Dead letter ─"),
+    ("its dead letters again", ESC, "-─ Dead letter ─"),
     ("one to discard", "d", "Type discard"),
-    ("none to discard", ESC, ""),
+    ("none to discard", ESC, "-Type discard"),
     ("its definition", "3", "on_failure"),
-    ("its keys", "?", "Keys"),
-    ("no keys", ESC, "on_failure"),
-    ("the operators again", ESC, "time"),
-    ("a replay", "T", "Replay"),
-    ("no replay", ESC, "time"),
-    ("all to pause", "P", "Confirm"),
-    ("none to pause", ESC, "time"),
+    ("its keys", "?", "─ Keys ─"),
+    ("no keys", ESC, "-─ Keys ─"),
+    ("the operators again", ESC, "-1 Attempts"),
+    ("a replay", "T", "─ Replay ─"),
+    ("no replay", ESC, "-─ Replay ─"),
+    ("all to pause", "P", "─ Confirm ─"),
+    ("none to pause", ESC, "-─ Confirm ─"),
     ("a halted operator", "g", ""),
     ("an event to skip", "S", "Type skip"),
-    ("none to skip", ESC, "time"),
+    ("none to skip", ESC, "-Type skip"),
     ("the query", "G", ""),
-    ("its error", "e", "Error"),
-    ("the query again", ESC, "time"),
-    ("a backfill", "B", "Backfill"),
-    ("no backfill", ESC, "time"),
+    ("its error", "e", "─ Error ─"),
+    ("the query again", ESC, "-─ Error ─"),
+    ("a backfill", "B", "─ Backfill ─"),
+    ("no backfill", ESC, "-─ Backfill ─"),
     ("the query's screen", ENTER, "1 Attempts"),
     ("the query's definition", "3", "on_failure"),
-    ("the operators", ESC, "time"),
+    ("the operators for good", ESC, "-1 Attempts"),
     ("health", "4", "checked"),
-    ("the log", "5", "Log"),
-    ("the feed again", "1", "time"),
-    ("the keys", "?", "Keys"),
-    ("the feed", ESC, "time"),
+    ("the log", "5", ""),
+    ("the feed again", "1", "Open"),
+    ("the keys", "?", "─ Keys ─"),
+    ("the feed behind them", ESC, "-─ Keys ─"),
     ("the palette", PALETTE, "Search"),
-    ("what is not found", PASTED, ""),
-    ("the newest", ESC + "G", "LIVE"),
+    ("what is not found", PASTED, "No matches"),
+    ("the feed behind it", ESC, "-No matches"),
+    ("the newest", "G", "LIVE"),
 )
-"""What is looked at: its name, the keys that lead there, and what is then on the screen."""
+"""What is looked at: its name, the keys that lead there, and what the screen then shows, or, with
+a dash before it, does not show any more."""
 FRAMES: Final = frozenset("│║┃╭╮╰╯┌┐└┘▕▏")
 
 Cells = list[list[str]]
@@ -180,10 +182,13 @@ class _Made:
             terminal.until("LIVE")
             self._shop.write()
             terminal.until(LAST)
-            screens = {}
+            screens: dict[str, Cells] = {}
+            pasted = "".join(text for text in self._shop.texts if ESC not in text)[:400]
             for name, keys, awaited in STEPS:
-                terminal.program.send(keys.format("".join(self._shop.texts[:30])))
-                if awaited:
+                terminal.program.send(keys.format(pasted))
+                if awaited.startswith("-"):
+                    terminal.until_gone(awaited[1:])
+                else:
                     terminal.until(awaited)
                 terminal.until_quiet()
                 screens[name] = terminal.cells
