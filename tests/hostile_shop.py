@@ -118,7 +118,7 @@ class HostileShop:
         ]
         operators = [
             {
-                "text": texts[-1 - number],
+                "text": f"{texts[number]} {''.join(text for text in texts if len(text) < 50)}",
                 "entity": entity,
                 "name": self._names[number],
                 "on_failure": "dead_letter" if number % 3 else "halt",

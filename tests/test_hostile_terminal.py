@@ -7,7 +7,6 @@ written, and what frames its panes stands in the same columns.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,16 +82,16 @@ STEPS: Final = (
     ("health", "4", "checked"),
     ("the log", "5", ""),
     ("the feed again", "1", "Open"),
+    ("the newest", "G", "LIVE"),
     ("the keys", "?", "─ Keys ─"),
     ("the feed behind them", ESC, "-─ Keys ─"),
     ("the palette", PALETTE, "Search"),
     ("what is not found", PASTED, "No matches"),
     ("the feed behind it", ESC, "-No matches"),
-    ("the newest", "G", "LIVE"),
 )
 """What is looked at: its name, the keys that lead there, and what the screen then shows, or, with
 a dash before it, does not show any more."""
-FRAMES: Final = frozenset("│║┃╭╮╰╯┌┐└┘▕▏")
+FRAMES: Final = frozenset("│╭╮╰╯")
 
 Cells = list[list[str]]
 
@@ -212,10 +211,14 @@ def _made(
 
 
 def _torn(screen: Cells, expected: Cells) -> list[str]:
-    """The lines in which something frames nothing: its column is none of the twin's."""
-    columns = Counter(c for row in expected for c, sign in enumerate(row) if sign in FRAMES)
+    """The lines with a frame that stands neither in line with another nor where the twin's do."""
+    columns = {c for row in expected for c, sign in enumerate(row) if sign in FRAMES}
+    edge = [""] * COLUMNS
     return [
         "".join(row)
-        for row in screen
-        if any(sign in FRAMES and not columns[c] for c, sign in enumerate(row))
+        for above, row, below in zip([edge, *screen], screen, [*screen[1:], edge], strict=False)
+        if any(
+            sign in FRAMES and not (c in columns or above[c] in FRAMES or below[c] in FRAMES)
+            for c, sign in enumerate(row)
+        )
     ]
