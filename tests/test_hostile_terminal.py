@@ -16,7 +16,7 @@ import pytest
 
 from eventscope.demo.embedded import EmbeddedServer
 from tests import sequences
-from tests.hostile import DRIVING, HOSTILE
+from tests.hostile import DRIVING
 from tests.hostile_shop import LAST, HostileShop, a_benign_shop, a_hostile_shop
 from tests.servers import fresh_database
 from tests.terminal import Terminal
@@ -174,9 +174,7 @@ class _Made:
         return terminal.raw
 
     def _walked(self) -> Walk:
-        terminal = Terminal(
-            COLUMNS, ROWS, "eventscope", "run", "app.py", folder=self._shop.folder
-        )
+        terminal = Terminal(COLUMNS, ROWS, "eventscope", "run", "app.py", folder=self._shop.folder)
         try:
             terminal.until("LIVE")
             self._shop.write()
