@@ -12,12 +12,24 @@ import pyte
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30.0
+_QUIET = 0.06
+_LONGEST_UNREST = 0.5
 
 
 class Terminal:
-    """A terminal with ``python -m <module>`` in it; ``raw`` is all it was sent."""
+    """A terminal with ``python -m <module>`` in it; ``raw`` is all it was sent.
 
-    def __init__(self, columns: int, rows: int, module: str, *arguments: str) -> None:
+    Args:
+        columns: its width.
+        rows: its height.
+        module: what runs in it.
+        arguments: of the program.
+        folder: where it runs.
+    """
+
+    def __init__(
+        self, columns: int, rows: int, module: str, *arguments: str, folder: Path = ROOT
+    ) -> None:
         self.raw = b""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
@@ -28,9 +40,14 @@ class Terminal:
         self.program = pexpect.spawn(
             sys.executable,
             ["-m", module, *arguments],
-            cwd=str(ROOT),
+            cwd=str(folder),
             dimensions=(rows, columns),
-            env={**surroundings, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            env={
+                **surroundings,
+                "PYTHONPATH": str(ROOT),
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+            },
         )
 
     @property
@@ -38,11 +55,33 @@ class Terminal:
         """What the screen shows."""
         return [line.rstrip() for line in self._screen.display]
 
+    @property
+    def cells(self) -> list[list[str]]:
+        """What the screen shows, cell by cell; a wide character has an empty one behind it."""
+        columns, rows = range(self._screen.columns), range(self._screen.lines)
+        return [[self._screen.buffer[row][column].data for column in columns] for row in rows]
+
+    def until_quiet(self) -> None:
+        """Read until nothing comes for a moment: what was asked for is drawn."""
+        deadline = time.monotonic() + _LONGEST_UNREST
+        while time.monotonic() < deadline:
+            try:
+                self._read(self.program.read_nonblocking(65_536, timeout=_QUIET))
+            except pexpect.TIMEOUT:
+                return
+
     def until(self, text: str) -> None:
         """Read until the screen shows a text."""
+        self._read_until(text, is_shown=True)
+
+    def until_gone(self, text: str) -> None:
+        """Read until the screen does not show a text any more."""
+        self._read_until(text, is_shown=False)
+
+    def _read_until(self, text: str, *, is_shown: bool) -> None:
         deadline = time.monotonic() + PATIENCE
-        while not any(text in line for line in self._screen.display):
-            assert time.monotonic() < deadline, "\n".join(self._screen.display)
+        while any(text in line for line in self._screen.display) != is_shown:
+            assert time.monotonic() < deadline, "\n".join([text, *self._screen.display])
             self._read(self.program.read_nonblocking(65_536, timeout=PATIENCE))
 
     def until_gone(self, text: str) -> None:

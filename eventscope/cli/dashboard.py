@@ -8,7 +8,14 @@ from contextlib import AbstractContextManager
 
 from eventscope.app import EventScope
 from eventscope.cli.log import log_to_file
+from eventscope.errors import EventScopeError
 from eventscope.settings import Settings
+
+
+class DashboardError(EventScopeError):
+    """An error of our own has ended the dashboard; the message says where more is told."""
+
+    exit_code = 1
 
 
 def wanted(no_dashboard: bool) -> bool:
@@ -31,6 +38,10 @@ def run(
         settings: how.
         alongside: entered when the engine runs, left before it is stopped.
         read_only: whether the dashboard may change nothing.
+
+    Raises:
+        DashboardError: an error of the dashboard itself has ended it.
+        EventScopeError: what has kept the engine from starting, or has ended it.
     """
     from eventscope.cli.log_records import shown
     from eventscope.engine.thread import EngineThread
@@ -42,7 +53,8 @@ def run(
     check(settings.ui)
     redacted = Redaction(settings)
     engine = EngineThread(app, settings, read_only=read_only)
-    log_to_file(settings.queue_file(app.name).with_suffix(".log"), *shown(engine.log, redacted))
+    log_file = settings.queue_file(app.name).with_suffix(".log")
+    log_to_file(log_file, *shown(engine.log, redacted))
     with prints_in_log():
         engine.begin()
         try:
@@ -51,6 +63,9 @@ def run(
             error = engine.error  # before it is stopped, which a start under way takes ill
         finally:
             engine.stop()
+    if dashboard.failure is not None:
+        what = redacted(repr(dashboard.failure))
+        raise DashboardError(f"the dashboard has failed: {what}; more is in {log_file}")
     if error is not None:
         raise error
-    return dashboard.return_code or 0
+    return 0

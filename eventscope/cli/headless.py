@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-import msgspec
 import structlog
 
 from eventscope.app import EventScope
 from eventscope.cli.cures import cures
+from eventscope.cli.dialogue import say
 from eventscope.cli.signals import OK, Signals, first
 from eventscope.engine import Engine, Snapshot
 from eventscope.engine.snapshot import OperatorSnapshot
@@ -88,11 +88,8 @@ def until_caught_up(timeout: float | None) -> Work:
             await engine.settle(timeout)
         except TimeoutError:
             late = [f"{o.name} ({o.state})" for o in engine.snapshot().operators if _is_late(o)]
-            print(
-                f"eventscope: not caught up after {timeout:g} s"
-                + (f"; still at work: {', '.join(late)}" if late else ""),
-                file=sys.stderr,
-            )
+            at_work = f"; still at work: {', '.join(late)}" if late else ""
+            say(f"not caught up after {timeout:g} s{at_work}")
             return TIMED_OUT
         return OK
 
@@ -120,7 +117,7 @@ def _is_late(operator: OperatorSnapshot) -> bool:
 
 
 def print_summary(snapshot: Snapshot, seconds: float) -> None:
-    """Print one line of JSON that tells how a run went."""
+    """Print one line of JSON, in ASCII, that tells how a run went."""
     operators = snapshot.operators
     summary = {
         "events": snapshot.stream.events,
@@ -132,4 +129,4 @@ def print_summary(snapshot: Snapshot, seconds: float) -> None:
         "lag_bytes": snapshot.stream.received_lsn - snapshot.stream.stored_lsn,
         "seconds": round(seconds, 3),
     }
-    print(msgspec.json.encode(summary).decode(), flush=True)
+    print(json.dumps(summary, separators=(",", ":")), flush=True)

@@ -6,11 +6,11 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 
-from eventscope.inspection.text import safe_text
+from eventscope.inspection.text import safe_lines, safe_text
 
 
 def log_to_stream(log_format: Literal["text", "json"]) -> None:
@@ -18,17 +18,12 @@ def log_to_stream(log_format: Literal["text", "json"]) -> None:
     if log_format == "json":
         _configure(structlog.processors.JSONRenderer(), sys.stdout)
     else:
-        _configure(
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), pad_event_to=0, sort_keys=False
-            ),
-            sys.stderr,
-        )
+        _configure(_as_text(colors=sys.stderr.isatty()), sys.stderr, _spelled_out)
 
 
 def log_as_program() -> None:
     """Log to stderr as programs speak beside their output: ``eventscope: what happened``."""
-    _configure(_spoken, sys.stderr)
+    _configure(_spoken, sys.stderr, _spelled_out)
 
 
 def log_to_file(path: Path, *before: Any) -> None:
@@ -41,14 +36,24 @@ def log_to_file(path: Path, *before: Any) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     stream = os.fdopen(descriptor, "a", buffering=1, encoding="utf-8")
-    renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, sort_keys=False)
-    _configure(renderer, stream, *before)
+    _configure(_as_text(colors=False), stream, _spelled_out, *before)
+
+
+def _as_text(*, colors: bool) -> Any:
+    """Lines of text; without the variables of a traceback, which hold rows and passwords."""
+    return structlog.dev.ConsoleRenderer(
+        colors=colors,
+        pad_event_to=0,
+        sort_keys=False,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
 
 
 def _configure(renderer: Any, stream: TextIO, *before: Any) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
             *before,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _sanitise,
@@ -83,9 +88,28 @@ class _Forward(logging.Handler):
         structlog.get_logger().log(level, message, logger=record.name)
 
 
+def _spelled_out(_: Any, __: str, event: Any) -> Any:
+    """Have as text what is neither text nor a number, whatever its ``repr`` says."""
+    return {
+        key: value if isinstance(value, str | int | float | None) else repr(value)
+        for key, value in event.items()
+    }
+
+
 def _sanitise(_: Any, __: str, event: Any) -> Any:
     """Nothing that comes from the database may drive a terminal."""
     return {
-        key: safe_text(value, limit=2_000) if isinstance(value, str) else value
-        for key, value in event.items()
+        safe_text(str(key), _LONGEST_NAME): _harmless(key, value) for key, value in event.items()
     }
+
+
+def _harmless(key: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if key == "exception":  # a traceback stays readable
+        return "\n".join(safe_lines(value, _LONGEST))
+    return safe_text(value, _LONGEST)
+
+
+_LONGEST: Final = 2_000
+_LONGEST_NAME: Final = 100

@@ -27,8 +27,10 @@ def is_harmless(character: str) -> bool:
 _INVISIBLE: Final = frozenset(
     {0x034F, 0x115F, 0x1160, 0x2028, 0x2029, 0x3164, 0xFFA0, *range(0xE0100, 0xE01F0)}
     | set(range(0xFE00, 0xFE0F))
+    | {*range(0x1F1E6, 0x1F200), *range(0x1F3FB, 0x1F400)}
 )
-"""Letters and marks that show nothing, line separators and variation selectors."""
+"""Letters and marks that show nothing, line separators and variation selectors; the halves of
+flags and the tones of skin, on whose width terminals do not agree."""
 
 _REPLACEMENTS: Final = _Replacements(
     {

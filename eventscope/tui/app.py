@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -12,13 +11,14 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import ClassVar, Final
 
-from rich.console import Console
-from textual import on
+import structlog
+from textual import events, on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.theme import Theme, ThemeProvider
 
+from eventscope.inspection.text import safe_lines, safe_text
 from eventscope.settings import Ui
 from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
@@ -40,6 +40,8 @@ WIDE: Final = 110
 _TWICE: Final = 2.0
 """Seconds within which the second ctrl+c has to come."""
 
+_log = structlog.get_logger("eventscope.tui")
+
 _WIDTHS: Final = [(0, "-too-narrow"), (LEAST_WIDTH, "-narrow"), (WIDE, "-wide")]
 _HEIGHTS: Final = [(0, "-too-short"), (LEAST_HEIGHT, "-tall")]
 
@@ -52,6 +54,9 @@ class EventScopeApp(App[None]):
         ui: how it looks and is used.
         alongside: entered when the engine is up, left at the end.
         memory: what is remembered from earlier runs.
+
+    Attributes:
+        failure: what the dashboard itself has died of.
 
     Raises:
         SettingsError: ``ui`` names what does not exist.
@@ -106,9 +111,9 @@ class EventScopeApp(App[None]):
     ) -> None:
         super().__init__()
         self.ui = ui if ui is not None else Ui()
+        self.failure: Exception | None = None
+        self.error_console.quiet = True  # it shows the values of variables, rows among them
         self._engine = engine
-        # what it dies of is for the terminal, and not for the log where prints go
-        self.error_console = Console(file=sys.__stderr__, markup=False, highlight=False)
         self._alongside = alongside
         self._memory = memory if memory is not None else Memory()
         self._asked_to_quit = 0.0
@@ -175,6 +180,20 @@ class EventScopeApp(App[None]):
         known = self.get_theme(theme)
         return EVENTSCOPE.name if known is None or (self.no_color and known.ansi) else theme
 
+    async def on_event(self, event: events.Event) -> None:
+        """Take what is pasted, which may come from anywhere, as harmless text."""
+        if isinstance(event, events.Paste):
+            event.text = "\n".join(safe_lines(event.text))
+        await super().on_event(event)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Name a key, which the settings may have chosen."""
+        return safe_text(super().get_key_display(binding), 20)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text as it is, but for half characters, which no terminal takes."""
+        super().copy_to_clipboard(text.encode(errors="replace").decode())
+
     def action_copy_or_quit(self) -> None:
         """Copy what is selected; with nothing selected, quit when asked twice."""
         if selected := self.screen.get_selected_text():
@@ -195,6 +214,13 @@ class EventScopeApp(App[None]):
             toast(self.screen, f"no picture: {error}")
         else:
             toast(self.screen, f"saved {saved}", is_problem=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Log what the dashboard dies of, for whoever has started it to tell."""
+        if self.failure is None:
+            self.failure = error
+            _log.error(f"the dashboard has failed: {error!r}", exc_info=error)
+        super()._handle_exception(error)
 
     def on_unmount(self) -> None:
         """Leave the interpreter as it was."""

@@ -10,6 +10,7 @@ from typing import Any
 from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
+from textual.markup import escape
 from textual.screen import Screen
 
 from eventscope.tui.screens.operator_keys import OperatorKeys
@@ -33,7 +34,7 @@ class ActionProvider(Provider):
         """List all."""
         for action in actions(self.screen):
             run = partial(do, self.app, action)
-            yield DiscoveryHit(action.title, run, help=" ".join(action.keys))
+            yield DiscoveryHit(action.title, run, help=escape(" ".join(action.keys)))
 
     async def search(self, query: str) -> Hits:
         """List those that match."""
@@ -41,7 +42,7 @@ class ActionProvider(Provider):
         for action in actions(self.screen):
             if (score := matcher.match(action.title)) > 0:
                 run, shown = partial(do, self.app, action), matcher.highlight(action.title)
-                yield Hit(score, shown, run, help=" ".join(action.keys))
+                yield Hit(score, shown, run, help=escape(" ".join(action.keys)))
 
 
 def actions(screen: Screen[Any]) -> Iterator[Action]:

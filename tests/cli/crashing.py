@@ -10,7 +10,7 @@ from eventscope.tui.screens.dashboard import Dashboard
 
 
 def crash(_: Dashboard, *__: Any) -> None:
-    raise RuntimeError("this must be seen")
+    raise RuntimeError("this must be seen \x1b]0;owned\x07")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def test_a_crash_is_told_on_the_terminal_and_by_the_exit_code() -> None:
     terminal = Terminal(80, 24, "tests.cli.crashing")
     assert terminal.until_it_ends() == 1
     assert b"this must be seen" in terminal.raw
+    assert b"\x1b]0;" not in terminal.raw
     terminal.assert_left_as_it_was()
 
 

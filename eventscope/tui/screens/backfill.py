@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.getters import query_one
 from textual.widgets import Input, ProgressBar, Static
 
@@ -99,12 +100,13 @@ class BackfillScreen(Dialog[Command]):
         self.bar.display = backfill is not None
         if backfill is not None:
             self.bar.update(total=backfill.total, progress=backfill.done)
-            self.told.update(f"{name}\n{backfill_text(backfill, self._engine.snapshot().taken_at)}")
+            told = f"{name}\n{backfill_text(backfill, self._engine.snapshot().taken_at)}"
         elif self._was_under_way:
-            self.told.update(f"{name}\nThe backfill has ended.")
+            told = f"{name}\nThe backfill has ended."
         else:
-            self.told.update(f"Every row of the target of {name} is computed anew,\n"
-                             "beside the stream. It survives restarts.")  # fmt: skip
+            told = (f"Every row of the target of {name} is computed anew,\n"
+                    "beside the stream. It survives restarts.")  # fmt: skip
+        self.told.update(Content(told))
 
 
 def backfill_text(backfill: BackfillSnapshot, now: float) -> str:

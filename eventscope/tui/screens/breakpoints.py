@@ -49,7 +49,7 @@ class BreakpointsScreen(ModalScreen[None]):
     ) -> None:
         super().__init__()
         self._engine = engine
-        self._suggestion = suggestion
+        self._suggestion = safe_text(suggestion, 200)
         self._send = send
         self._shown: tuple[BreakpointSnapshot, ...] | None = None
 
