@@ -84,13 +84,6 @@ class Terminal:
             assert time.monotonic() < deadline, "\n".join([text, *self._screen.display])
             self._read(self.program.read_nonblocking(65_536, timeout=PATIENCE))
 
-    def until_gone(self, text: str) -> None:
-        """Read until the screen shows a text no more."""
-        deadline = time.monotonic() + PATIENCE
-        while any(text in line for line in self._screen.display):
-            assert time.monotonic() < deadline, "\n".join(self._screen.display)
-            self._read(self.program.read_nonblocking(65_536, timeout=PATIENCE))
-
     def until_it_ends(self) -> int:
         """Read the rest; returns the exit code."""
         self.program.expect(pexpect.EOF, timeout=PATIENCE)
