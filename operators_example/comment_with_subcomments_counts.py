@@ -2,9 +2,10 @@
 
 A reply changes the count of every comment above it, up to the first of its thread. No column of
 the reply names those, so a Python function finds them. It asks for ``tx``, a transaction that is
-committed when it returns and rolled back when it raises.
+committed when it returns and rolled back when it raises, and with ``batch`` for all events that
+wait, up to 200 of them, in one such transaction.
 
-Like a query operator it reads what *is*, and takes from the event only which comments to look at.
+Like a query operator it reads what *is*, and takes from the events only which comments to look at.
 It may therefore be called twice with one event, and nothing is wrong afterwards.
 """
 
@@ -63,21 +64,23 @@ from comments
 """
 
 
-@app.operator(name=TABLE, entities=["comments"])
-async def recount(event: Event, tx: AsyncConnection) -> None:
-    """Bring the counts of all comments that this change may concern up to date."""
-    ids = await _every_comment(tx) if event.type == "truncate" else _concerned_by(event)
+@app.operator(name=TABLE, entities=["comments"], batch=200)
+async def recount(events: list[Event], tx: AsyncConnection) -> None:
+    """Bring the counts of all comments that these changes may concern up to date."""
+    if any(event.type == "truncate" for event in events):
+        ids = await _every_comment(tx)
+    else:
+        ids = list({id for event in events for id in _concerned_by(event)})
     if ids:
         await tx.execute(FORGET, {"ids": ids})
         await tx.execute(RECOUNT, {"ids": ids})
 
 
-def _concerned_by(event: Event) -> list[UUID]:
+def _concerned_by(event: Event) -> set[UUID]:
     if event.changes and not event.changes.keys() & {"id", "parent_id"}:
-        return []  # an edited text moves nothing
+        return set()  # an edited text moves nothing
     rows = [row for row in (event.previous, event.new_record) if row]
-    ids = {row[column] for row in rows for column in ("id", "parent_id")}
-    return list(ids - {None})
+    return {row[column] for row in rows for column in ("id", "parent_id")} - {None}
 
 
 async def _every_comment(tx: AsyncConnection) -> list[UUID]:
