@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -240,3 +241,64 @@ def says(pilot: Pilot[None], words: tuple[str, ...]) -> bool:
     """Whether all of it is on the screen, wherever its lines break."""
     shown = " ".join(screen(pilot).split())
     return all(each in shown for each in words)
+
+
+async def test_a_server_that_goes_and_comes_back(place: Place) -> None:
+    async with running_dashboard(place) as pilot:
+        await until(pilot, lambda: "LIVE" in screen(pilot))
+        await asyncio.to_thread(place.execute, "INSERT INTO notes VALUES (4711)")
+        await until(pilot, lambda: "4711" in screen(pilot))
+        await asyncio.to_thread(place.server.stop)
+        try:
+            await until(pilot, lambda: "DOWN" in screen(pilot))
+            await until(pilot, lambda: says(pilot, ("Events already queued are safe",)))
+            assert "4711" in screen(pilot), "what was there stays to be read"
+        finally:
+            await asyncio.to_thread(place.server.start)
+        await until(pilot, lambda: "LIVE" in screen(pilot))
+        await asyncio.to_thread(place.execute, "INSERT INTO notes VALUES (4712)")
+        await until(pilot, lambda: "4712" in screen(pilot))
+
+
+async def test_a_slot_that_another_process_reads_is_taken_over_when_that_ends(
+    place: Place, tmp_path: Path
+) -> None:
+    app = EventScope("other")
+    app.entity("notes")
+    other = EngineThread(app, place.settings(queue_path=tmp_path / "other.db"))
+    await asyncio.to_thread(other.start)
+    try:
+        await asyncio.to_thread(reading, other)
+        async with running_dashboard(place) as pilot:
+            await until(pilot, lambda: "STANDBY" in screen(pilot))
+            await until(pilot, lambda: says(pilot, ("is in use by", "pid", "eventscope other")))
+            await asyncio.to_thread(other.stop)
+            await until(pilot, lambda: "LIVE" in screen(pilot))
+    finally:
+        await asyncio.to_thread(other.stop)
+
+
+async def test_a_slot_that_is_gone_is_named_with_what_is_lost(place: Place) -> None:
+    async with running_dashboard(place) as pilot:
+        await until(pilot, lambda: "LIVE" in screen(pilot))
+    await asyncio.to_thread(place.execute, "SELECT pg_drop_replication_slot('start')")
+    async with running_dashboard(place) as pilot:
+        await until(pilot, lambda: says(pilot, ("Cannot start", "slot start", "queue file")))
+
+
+@asynccontextmanager
+async def running_dashboard(place: Place) -> AsyncIterator[Pilot[None]]:
+    app = EventScope("start")
+    app.entity("notes")
+    engine = EngineThread(app, place.settings())
+    engine.begin()
+    try:
+        async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+            yield pilot
+    finally:
+        await asyncio.to_thread(engine.stop)
+
+
+def reading(engine: EngineThread) -> None:
+    while engine.snapshot().stream.state != "streaming":
+        time.sleep(0.01)
