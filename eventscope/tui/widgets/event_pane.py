@@ -143,8 +143,8 @@ class EventPane(Pane):
         self.tabs.display = self.header.display = self._event is not None
         self.tabs.show(self.reading.tab)
         self.panel.show(self._event, self._fate, self.reading)
-        if self._event is not None:
-            lines = header_lines(self._event, self._fate, max(20, self.size.width))
+        if self._event is not None and self.is_shown:  # before that nobody knows its width
+            lines = header_lines(self._event, self._fate, self.size.width)
             if lines != self._header:
                 taller_or_shorter = len(lines) != len(self._header)
                 self._header = lines

@@ -34,7 +34,7 @@ class Pane(Vertical):
         """Give the focus to it, or to what it holds."""
         first = self if self.can_focus else next((w for w in self.query() if w.focusable), None)
         if first is not None:
-            first.focus()
+            self.screen.set_focus(first)  # at once: the next key is meant for it
             self.show(self.engine.snapshot())
 
     def show(self, snapshot: Snapshot) -> None:
