@@ -26,7 +26,7 @@ from eventscope.tui.filtering.history import FilterHistory
 from eventscope.tui.filtering.saved import SavedFilters
 from eventscope.tui.memory import Memory, Remembered
 from eventscope.tui.palette import ActionProvider
-from eventscope.tui.prints import prints_in_log
+from eventscope.tui.prints import Prints, prints_in_log
 from eventscope.tui.responsiveness import responsive
 from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.screens.start import StartScreen
@@ -114,6 +114,7 @@ class EventScopeApp(App[None]):
         self.failure: Exception | None = None
         self.error_console.quiet = True  # it shows the values of variables, rows among them
         self._engine = engine
+        self._prints_are_logged = isinstance(sys.stdout, Prints)
         self._alongside = alongside
         self._memory = memory if memory is not None else Memory()
         self._asked_to_quit = 0.0
@@ -156,7 +157,8 @@ class EventScopeApp(App[None]):
     def on_ready(self) -> None:
         """Everything is loaded and drawn: from here on, be quick."""
         self._while_running.enter_context(responsive())
-        self._while_running.enter_context(prints_in_log())
+        if self._prints_are_logged:  # from here on Textual would have them
+            self._while_running.enter_context(prints_in_log())
         if self._engine.started:
             self._enter_alongside()
 
