@@ -181,6 +181,7 @@ class _Made:
 
     def tailed(self) -> bytes:
         """What ``tail`` writes while everything changes."""
+        assert self.walk
         arguments = ("tail", "--until-idle", "2")
         terminal = Terminal(COLUMNS, ROWS, "eventscope", *arguments, folder=self._shop.folder)
         terminal.until("listening")
