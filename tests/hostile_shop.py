@@ -93,6 +93,12 @@ class HostileShop:
             for number, text in enumerate(self.texts):
                 self._run("insert into {} values ({}, {})", Identifier(LAST), number, text)
 
+    def change(self) -> None:
+        """Change every row once more."""
+        with self._connection.transaction():
+            for number, text in enumerate(self.texts):
+                self._run("update {} set note = {}", self._table(number), text)
+
     def close(self) -> None:
         """Let the database go."""
         self._connection.close()
