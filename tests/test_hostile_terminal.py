@@ -115,6 +115,7 @@ def hostile(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) 
         yield made
 
 
+@pytest.mark.timeout(900)  # it walks through every view twice, as a person would
 def test_no_view_and_no_dialog_lets_anything_through(benign: _Made, hostile: _Made) -> None:
     expected, found = benign.walk, hostile.walk
     assert_harmless(found.raw, expected.raw)
