@@ -76,6 +76,8 @@ class HostileShop:
         }
         lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
         lines += ["[ui.keys]", f"zoom = {json.dumps(names[0].replace(',', ''))}"]
+        lines += ["[ui.filters]"]
+        lines += [f"{json.dumps(name)} = {json.dumps(name)}" for name in names[:5]]
         (folder / "eventscope.toml").write_text("\n".join(lines))
 
     def write(self) -> None:

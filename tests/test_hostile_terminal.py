@@ -22,14 +22,26 @@ from tests.servers import fresh_database
 from tests.terminal import Terminal
 
 COLUMNS, ROWS = 160, 50
-ESC, ENTER, PALETTE = "\x1b", "\r", "\x10"
+ESC, ENTER, TAB, PALETTE = "\x1b", "\r", "\t", "\x10"
 PASTED: Final = "\x1b[200~{}\x1b[201~"
 
 STEPS: Final = (
     ("the oldest event", "g", "FROZEN"),
     ("the event", ENTER, "esc Back"),
     *((f"the event {number} further", "J", "") for number in range(6)),
+    ("its row", TAB, ""),
+    ("its JSON", TAB, ""),
+    ("its operators", TAB, ""),
+    ("what can be copied", "y", "─ Copy ─"),
+    ("nothing copied", ESC, "-─ Copy ─"),
     ("the feed", ESC, "-esc Back"),
+    ("a quick filter", "f", "─ Filter by ─"),
+    ("no quick filter", ESC, "-─ Filter by ─"),
+    ("saved filters", "F", "─ Saved filters ─"),
+    ("no saved filter", ESC, "-─ Saved filters ─"),
+    ("a filter", "/", "esc Undo"),
+    ("a hostile filter", PASTED, ""),
+    ("no filter", ESC, "-esc Undo"),
     ("the history of its row", "h", "versions of"),
     ("all events", ESC, "-versions of"),
     ("its transaction", "x", "transaction"),
@@ -81,6 +93,8 @@ STEPS: Final = (
     ("the operators for good", ESC, "-1 Attempts"),
     ("health", "4", "checked"),
     ("the log", "5", ""),
+    ("a record", ENTER, "─ Log record ─"),
+    ("no record", ESC, "-─ Log record ─"),
     ("the feed again", "1", "Open"),
     ("the newest", "G", "LIVE"),
     ("the keys", "?", "─ Keys ─"),
