@@ -159,7 +159,7 @@ class Workforce:
     @property
     def settled(self) -> bool:
         """Whether nobody could do anything now."""
-        return all(runner.settled or runner.state == "halted" for runner in self.runners.values())
+        return all(runner.settled or runner.is_stuck for runner in self.runners.values())
 
     def stop(self) -> None:
         """Have all end after what they are at."""

@@ -82,6 +82,11 @@ class Runner:
         )
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether it has halted, and nobody has asked it for anything else meanwhile."""
+        return self.state == "halted" and not self.standing.is_called_away
+
+    @property
     def backfill(self) -> Backfill | None:
         """The backfill under way."""
         return self._backfilling.progress if self._backfilling is not None else None

@@ -28,5 +28,5 @@ async def test_a_replay_of_what_is_given_up_meanwhile_is_refused() -> None:
     await queue.advance("notify", 3)
     [_, second, _] = await queue.read(0, [posts], 3)
     with pytest.raises(CommandRefused, match="does not reach back to"):
-        await Controls(queue, {}, None).do(Replay("notify", str(second.event().id)), "ann")
+        await Controls(queue, {}, (), None).do(Replay("notify", str(second.event().id)), "ann")
     assert await queue.operators() == [OperatorRecord("notify", position=3)]
