@@ -20,6 +20,8 @@ import pexpect
 from eventscope.tui.app import EventScopeApp
 
 RUNS = 7
+# an installed program has its bytecode compiled; the first run here compiles it
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 ROOT = Path(__file__).parents[2]
 
 
