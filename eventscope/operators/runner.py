@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from eventscope import failpoints
 from eventscope.declaration import Operator
@@ -26,6 +28,8 @@ from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 from eventscope.queue.records import Backfill, DeadLetter, OperatorRecord
 from eventscope.replication.assembly import Counts
+
+_SEQ: Final = attrgetter("seq")
 
 
 class Runner:
@@ -261,14 +265,18 @@ class Runner:
                 return False
             if self.standing.is_due:
                 await self.standing.save_meanwhile()
-            events = [queued for queued in events if queued.seq > self.standing.position]
+            events = events[self._count_done(events) :]
         return True
 
     def _note_success(self, events: Sequence[QueuedEvent], began_at: float) -> None:
         """Note which events have taken effect."""
-        done = [queued for queued in events if queued.seq <= self.standing.position]
-        if done:
-            self.timeline.succeeded(done[0].seq, done[-1], began_at, len(done))
+        count = self._count_done(events)
+        if count:
+            self.timeline.succeeded(events[0].seq, events[count - 1], began_at, count)
+
+    def _count_done(self, events: Sequence[QueuedEvent]) -> int:
+        """How many of some events, the first of them, it is done with."""
+        return bisect_right(events, self.standing.position, key=_SEQ)
 
     async def _note_failure(
         self, events: Sequence[QueuedEvent], began_at: float, failure: Failure
