@@ -202,7 +202,7 @@ class EventScope:
                 there, as order matters, or the event becomes a dead letter and it goes on.
             alias: the operator's former name, whose position it takes over.
             concurrency: events that may be under way at once; those of one key stay in order. An
-                event that may concern several (TRUNCATE, a new key, an unknown old one) comes alone.
+                event that may concern more (TRUNCATE, a new key, an unknown old one) is alone.
             key: what tells keys apart, a column or a function of the event; by default the row's
                 own key.
             batch: call the function with a list of up to so many events instead. The events of a
