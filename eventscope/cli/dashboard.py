@@ -56,7 +56,6 @@ def run(
     log_file = settings.queue_file(app.name).with_suffix(".log")
     log_to_file(log_file, *shown(engine.log, redacted))
     with prints_in_log():
-        engine.begin()
         try:
             dashboard = EventScopeApp(engine, settings.ui, alongside)
             dashboard.run(mouse=settings.ui.mouse)

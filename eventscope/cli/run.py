@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from eventscope.cli import application, dashboard, headless
+from eventscope.cli import application, dashboard
 from eventscope.cli import options as shared
 from eventscope.cli.log import log_to_stream
 
@@ -52,6 +52,8 @@ def command(
     scope = application.load(app)
     if until is None and dashboard.wanted(no_dashboard):
         return dashboard.run(scope, settings, read_only=read_only)
+    from eventscope.cli import headless
+
     log_to_stream(log_format)
     work = headless.until_caught_up(timeout) if until is not None else None
     is_told = log_format == "text"  # which goes where errors go

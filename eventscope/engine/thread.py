@@ -6,22 +6,27 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from eventscope.app import EventScope
-from eventscope.engine.commands import Command, CommandRefused
-from eventscope.engine.core import Engine
-from eventscope.engine.examination import Examination, examine
 from eventscope.engine.log_ring import LogRing
-from eventscope.engine.questions import Answer, Question
-from eventscope.engine.ring import EventRing
-from eventscope.engine.snapshot import Snapshot
+from eventscope.errors import NotRunning
 from eventscope.settings import Settings
+
+if TYPE_CHECKING:
+    from eventscope.engine.commands import Command
+    from eventscope.engine.core import Engine
+    from eventscope.engine.examination import Examination
+    from eventscope.engine.questions import Answer, Question
+    from eventscope.engine.ring import EventRing
+    from eventscope.engine.snapshot import Snapshot
 
 
 class EngineThread:
     """Runs an engine in a thread; its methods may be called from any other thread.
 
-    One that could not start, or has died, can be begun again.
+    One that could not start, or has died, can be begun again. The engine's code is imported in
+    that thread, so that a user interface need not wait for it.
 
     Args:
         app: what to run.
@@ -35,12 +40,12 @@ class EngineThread:
         """What was logged and printed lately, as far as somebody feeds it."""
         self._app = app
         self._settings = settings
-        self._engine: Engine
+        self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None]
         self._has_begun: threading.Event
         """Whether there is a loop and a task on it."""
-        self._started: Future[None]
+        self._started: Future[None] = Future()
         self._thread: threading.Thread | None = None
 
     @property
@@ -53,22 +58,22 @@ class EngineThread:
         """What has kept it from starting, or what it has died of."""
         if self._started.done() and (refusal := self._started.exception()) is not None:
             return refusal
-        return self._engine.failure
+        return self._engine.failure if self._engine is not None else None
 
     @property
     def waits_for(self) -> str:
         """What keeps it from being up while it starts, if that takes long."""
-        return self._engine.waits_for
+        return self._engine.waits_for if self._engine is not None else ""
 
     @property
     def ring(self) -> EventRing:
         """The recent events."""
-        return self._engine.ring
+        return self._running.ring
 
     def begin(self) -> None:
         """Start, and return at once; what ran before is stopped first."""
         self.stop()
-        self._engine = Engine(self._app, self._settings, attended=True)
+        self._engine = None
         self._started, self._has_begun = Future(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="eventscope engine")
         self._thread.start()
@@ -87,6 +92,8 @@ class EngineThread:
         found: Future[Examination] = Future()
 
         def look() -> None:
+            from eventscope.engine.examination import examine
+
             try:
                 found.set_result(asyncio.run(examine(self._app, self._settings)))
             except BaseException as error:
@@ -97,20 +104,22 @@ class EngineThread:
 
     def snapshot(self) -> Snapshot:
         """The engine as it is now, once it has started."""
-        return self._engine.snapshot()
+        return self._running.snapshot()
 
     def command(self, command: Command) -> Future[str]:
         """Hand over a command; the result is what was done, in one line."""
         if self.read_only:
+            from eventscope.engine.commands import CommandRefused
+
             refused: Future[str] = Future()
             refused.set_exception(CommandRefused("this dashboard is read-only"))
             return refused
-        asked = self._engine.command(command, by="the dashboard")
+        asked = self._running.command(command, by="the dashboard")
         return asyncio.run_coroutine_threadsafe(asked, self._loop)
 
     def ask(self, question: Question[Answer]) -> Future[Answer]:
         """Hand over a question."""
-        return asyncio.run_coroutine_threadsafe(self._engine.ask(question), self._loop)
+        return asyncio.run_coroutine_threadsafe(self._running.ask(question), self._loop)
 
     def stop(self) -> None:
         """Stop the engine, or its start, and wait for its end; idempotent."""
@@ -121,6 +130,12 @@ class EngineThread:
             self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join()
         self._thread = None
+
+    @property
+    def _running(self) -> Engine:
+        if self._engine is None:
+            raise NotRunning("the engine has not been started")
+        return self._engine
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
@@ -134,6 +149,9 @@ class EngineThread:
                     self._started.set_exception(error)
 
     async def _main(self) -> None:
+        from eventscope.engine.core import Engine
+
+        self._engine = Engine(self._app, self._settings, attended=True)
         async with self._engine:
             self._started.set_result(None)
             await asyncio.Event().wait()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from typing import Final
 from urllib.parse import quote
 
-from psycopg.conninfo import conninfo_to_dict
-
-from eventscope.replication.connection import conninfo
 from eventscope.settings import Settings
 
 _MASK: Final = "***"
@@ -32,17 +30,30 @@ class Redaction:
     """
 
     def __init__(self, settings: Settings) -> None:
-        given = conninfo_to_dict(conninfo(settings, "", "")).get("password")
-        known = {str(given or ""), os.environ.get("PGPASSWORD", "")} - {"", _DEFAULT}
-        spelled = {spelling for one in known for spelling in _spellings(one)}
-        self._known = [_known(one) for one in sorted(spelled, key=len, reverse=True)]
+        self._settings = settings
 
     def __call__(self, text: str) -> str:
-        """The text without passwords."""
+        """The text without passwords.
+
+        Raises:
+            SettingsError: the url, which may hold one, cannot be read.
+        """
         text = _IN_URLS.sub(rf"\1{_MASK}\3", _GIVEN.sub(rf"\1{_MASK}", text))
         for known in self._known:
             text = known.sub(_MASK, text)
         return text
+
+    @cached_property
+    def _known(self) -> list[re.Pattern[str]]:
+        """What finds the passwords; made when the first text is told, not before a screen shows."""
+        from psycopg.conninfo import conninfo_to_dict
+
+        from eventscope.replication.connection import conninfo
+
+        given = conninfo_to_dict(conninfo(self._settings, "", "")).get("password")
+        known = {str(given or ""), os.environ.get("PGPASSWORD", "")} - {"", _DEFAULT}
+        spelled = {spelling for one in known for spelling in _spellings(one)}
+        return [_known(one) for one in sorted(spelled, key=len, reverse=True)]
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import structlog
 from textual import events, on
@@ -23,17 +23,17 @@ from eventscope.inspection.text import safe_lines, safe_text
 from eventscope.settings import Ui
 from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
-from eventscope.tui.filtering.history import FilterHistory
-from eventscope.tui.filtering.saved import SavedFilters
 from eventscope.tui.memory import Memory, Remembered
 from eventscope.tui.palette import ActionProvider
 from eventscope.tui.prints import Prints, prints_in_log
 from eventscope.tui.responsiveness import responsive
-from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.screens.start import StartScreen
 from eventscope.tui.theme import EVENTSCOPE, THEMES
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.too_small import LEAST_HEIGHT, LEAST_WIDTH
+
+if TYPE_CHECKING:
+    from eventscope.tui.screens.dashboard import Dashboard
 
 WIDE: Final = 110
 """From this width on the panes stand side by side."""
@@ -137,10 +137,11 @@ class EventScopeApp(App[None]):
 
     def action_restart(self) -> None:
         """Start an engine again that has stopped."""
+        from eventscope.tui.screens.dashboard import Dashboard
+
         if self._engine.error is None:
             toast(self.screen, "The engine runs.")
         elif isinstance(self.screen, Dashboard):
-            self._engine.begin()
             self.switch_screen(StartScreen(self._engine))
 
     def on_mount(self) -> None:
@@ -169,6 +170,11 @@ class EventScopeApp(App[None]):
             self._while_running.enter_context(alongside)
 
     def _dashboard(self) -> Dashboard:
+        """Made when the engine is up: to load it takes longer than to draw the first screen."""
+        from eventscope.tui.filtering.history import FilterHistory
+        from eventscope.tui.filtering.saved import SavedFilters
+        from eventscope.tui.screens.dashboard import Dashboard
+
         saved = SavedFilters(self.ui.filters, self._memory)
         return Dashboard(self._engine, FilterHistory(self._memory), saved)
 

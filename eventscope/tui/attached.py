@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from eventscope.engine.commands import Command
-from eventscope.engine.examination import Examination
-from eventscope.engine.log_ring import LogRing
-from eventscope.engine.questions import Answer, Question
-from eventscope.engine.ring import EventRing
-from eventscope.engine.snapshot import Snapshot
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from eventscope.engine.commands import Command
+    from eventscope.engine.examination import Examination
+    from eventscope.engine.log_ring import LogRing
+    from eventscope.engine.questions import Answer, Question
+    from eventscope.engine.ring import EventRing
+    from eventscope.engine.snapshot import Snapshot
 
 
 class AttachedEngine(Protocol):

@@ -13,8 +13,6 @@ from textual.dom import DOMNode
 from textual.markup import escape
 from textual.screen import Screen
 
-from eventscope.tui.screens.operator_keys import OperatorKeys
-
 
 @dataclass
 class Action:
@@ -62,6 +60,8 @@ def actions(screen: Screen[Any]) -> Iterator[Action]:
 
 async def do(app: App[Any], action: Action) -> None:
     """Do it, as if its key had been pressed in its pane."""
+    from eventscope.tui.screens.operator_keys import OperatorKeys
+
     is_done = await app.run_action(action.action, default_namespace=action.node)
     if not is_done and isinstance(app.screen, OperatorKeys):
         app.screen.say_why_not(action.action)

@@ -46,10 +46,22 @@ def test_the_help_of_a_command_imports_neither_drivers_nor_tables(command: str) 
 
 def test_a_headless_engine_imports_no_textual() -> None:
     code = (
-        "import sys, eventscope.cli.run, eventscope.cli.demo, eventscope.engine\n"
+        "import sys, eventscope.cli.run, eventscope.cli.demo, eventscope.engine.core\n"
         "assert 'textual' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_first_screen_is_drawn_before_the_engine_is_imported() -> None:
+    code = (
+        "import sys, eventscope.cli.run, eventscope.engine.thread, eventscope.operators.redaction\n"
+        "import eventscope.tui.app, eventscope.tui.preferences, eventscope.cli.log_records\n"
+        "engine = {'psycopg', 'aiosqlite', 'eventscope.engine.core', 'eventscope.queue.base'}\n"
+        "assert not engine & sys.modules.keys(), engine & sys.modules.keys()\n"
+        "assert 'eventscope.tui.screens.dashboard' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_an_unknown_command_is_a_usage_error(invoke: Invoke) -> None:

@@ -177,7 +177,6 @@ async def test_the_cause_is_on_the_screen_and_it_starts_when_that_is_mended(
     app.entity("notes")
     with cause(place) as trouble:  # type: ignore[attr-defined]
         engine = EngineThread(app, trouble.settings)
-        engine.begin()
         try:
             async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
                 assert isinstance(pilot.app.screen, StartScreen)
@@ -197,7 +196,6 @@ async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
     app = EventScope("start")
     app.entity("notes")
     engine = EngineThread(app, place.settings())
-    engine.begin()
     try:
         async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: "LIVE" in screen(pilot))
@@ -214,7 +212,6 @@ async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
 
 async def test_settings_that_cannot_be_end_the_program(place: Place) -> None:
     engine = EngineThread(EventScope("empty"), place.settings())
-    engine.begin()
     try:
         app = EventScopeApp(engine)
         async with app.run_test(size=(80, 24)) as pilot:
@@ -227,9 +224,11 @@ async def test_settings_that_cannot_be_end_the_program(place: Place) -> None:
 async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eventscope.tui.screens.start._AGAIN", 0.01)
     engine = ScriptedEngine()
-    engine.started, engine.error = False, OSError("disk full")
+    engine.started = False
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: engine.begun == 1)
+        engine.error = OSError("disk full")
+        await until(pilot, lambda: engine.begun == 2)
         assert engine.error is None
         engine.started = True
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
@@ -291,7 +290,6 @@ async def running_dashboard(place: Place) -> AsyncIterator[Pilot[None]]:
     app = EventScope("start")
     app.entity("notes")
     engine = EngineThread(app, place.settings())
-    engine.begin()
     try:
         async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
             yield pilot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from asyncio import wrap_future
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import work
 from textual.app import ComposeResult
@@ -16,27 +16,30 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from eventscope.engine.examination import Examination
+from eventscope.errors import EventScopeError
 from eventscope.inspection.text import safe_text
-from eventscope.queue.base import QueueError
-from eventscope.replication.connection import SourceError
-from eventscope.replication.finding import Finding
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.cells import countdown
 from eventscope.tui.toast import toast
 
+if TYPE_CHECKING:
+    from eventscope.engine.examination import Examination
+    from eventscope.replication.finding import Finding
+
 _LOOK: Final = 0.05
 _QUIET: Final = 0.5
-"""Seconds that a start may take before it is spoken of."""
+"""Seconds that an attempt may take before it is spoken of instead of what failed before."""
 _AGAIN: Final = 5.0
 """Seconds until the next attempt: what keeps it from starting may be mended meanwhile."""
+_SOURCE_OR_QUEUE: Final = 3
+"""The exit code of errors of the database and the queue."""
 
 
 class StartScreen(Screen[None]):
     """Has the engine start, again and again if it must, and says so when it is up.
 
     Args:
-        engine: has been begun.
+        engine: is begun once this is drawn, as loading it takes longer than to draw.
     """
 
     class Started(Message):
@@ -66,7 +69,12 @@ class StartScreen(Screen[None]):
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Begin to look at the engine."""
+        """Have the engine started, and look at it."""
+        self._say_starting()
+        self.set_timer(_LOOK, self._watch)
+
+    def _watch(self) -> None:
+        self._begin()
         self.set_interval(_LOOK, self._look)
 
     def action_retry(self) -> None:
@@ -95,11 +103,12 @@ class StartScreen(Screen[None]):
             self._say_failure(error)
         elif self._engine.started:
             self.post_message(self.Started())
-        elif time.monotonic() - self._began > _QUIET and self._retry_at is None:
-            self._say(
-                Content.styled("Starting", "bold"),
-                Content.styled(safe_text(self._engine.waits_for, 1_000), "$foreground-muted"),
-            )
+        elif time.monotonic() - self._began > _QUIET:
+            self._say_starting()
+
+    def _say_starting(self) -> None:
+        waits_for = Content.styled(safe_text(self._engine.waits_for, 1_000), "$foreground-muted")
+        self._say(Content.styled("Starting", "bold"), waits_for)
 
     def _say_failure(self, error: BaseException) -> None:
         now = time.monotonic()
@@ -137,7 +146,9 @@ class StartScreen(Screen[None]):
 
 def _is_mendable(error: BaseException) -> bool:
     """Whether somebody may mend it while we wait: the database, the queue file, its disk."""
-    return isinstance(error, SourceError | QueueError | OSError)
+    return isinstance(error, OSError) or (
+        isinstance(error, EventScopeError) and error.exit_code == _SOURCE_OR_QUEUE
+    )
 
 
 def _cure(finding: Finding) -> Content:
