@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import structlog
@@ -64,10 +64,7 @@ class EventScopeApp(App[None]):
     """
 
     TITLE = "eventscope"
-    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [
-        Path(__file__).parent / "styles" / f"{name}.tcss"
-        for name in ("panes", "layout", "dialogs", "operator", "start")
-    ]
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "styles/start.tcss"
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -134,6 +131,7 @@ class EventScopeApp(App[None]):
         if isinstance(self.screen, StartScreen):
             self._enter_alongside()
             self.switch_screen(self._dashboard())
+            self.call_after_refresh(self._be_quick)
 
     def action_restart(self) -> None:
         """Start an engine again that has stopped."""
@@ -152,17 +150,22 @@ class EventScopeApp(App[None]):
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         is_up = self._engine.started
         self.push_screen(self._dashboard() if is_up else StartScreen(self._engine))
+        if is_up:
+            self.call_after_refresh(self._be_quick)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit)
 
     def on_ready(self) -> None:
-        """Everything is loaded and drawn: from here on, be quick."""
-        self._while_running.enter_context(responsive())
+        """Take over from the terminal what Textual has taken."""
         if self._prints_are_logged:  # from here on Textual would have them
             self._while_running.enter_context(prints_in_log())
         if self._engine.started:
             self._enter_alongside()
+
+    def _be_quick(self) -> None:
+        """Everything is loaded and drawn."""
+        self._while_running.enter_context(responsive())
 
     def _enter_alongside(self) -> None:
         if self._alongside is not None:

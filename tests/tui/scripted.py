@@ -69,6 +69,8 @@ class ScriptedEngine:
         self.ring = EventRing(capacity)
         self.log = log or LogRing()
         self.error: BaseException | None = None
+        self.trouble: BaseException | None = None
+        """What each start ends with."""
         self.started = True
         self.waits_for = ""
         self.begun = 0
@@ -114,7 +116,7 @@ class ScriptedEngine:
 
     def begin(self) -> None:
         self.begun += 1
-        self.error = None
+        self.error = self.trouble
 
     def diagnose(self) -> Future[Examination]:
         found: Future[Examination] = Future()

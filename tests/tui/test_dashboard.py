@@ -239,8 +239,7 @@ async def test_a_stream_in_trouble(
 ) -> None:
     async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
         engine.stream(state=state, detail="connection refused", next_retry=NOW + 5)
-        await until(pilot, lambda: badge in screen(pilot))
-        assert said in screen(pilot)
+        await until(pilot, lambda: badge in screen(pilot) and said in screen(pilot))
         assert "connection refused" in screen(pilot)
         assert "order_items" in screen(pilot), "events stay readable"
         engine.stream(state="streaming", detail="", next_retry=None)

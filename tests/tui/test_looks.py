@@ -71,7 +71,7 @@ async def test_an_engine_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> N
         sql="ALTER SYSTEM SET wal_level = 'logical';",
         mend="then restart the server",
     )
-    engine.started, engine.error = False, SourceError(low.line)
+    engine.started, engine.trouble = False, SourceError(low.line)
     engine.examination = Examination({"server": [low]}, is_connected=True)
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await assert_looks(pilot, "cannot-start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import wrap_future
+from pathlib import PurePath
 from typing import ClassVar, Final, Literal
 
 from textual import on, work
@@ -45,6 +46,9 @@ View = Literal["feed", "operators", "event", "health", "log"]
 class Dashboard(EventKeys):
     """Pulls the engine's state and the recent events at an interval, and sends it commands."""
 
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [
+        f"../styles/{name}.tcss" for name in ("panes", "layout", "dialogs", "operator")
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "space", "toggle_freeze", "Freeze", id="freeze", tooltip="Freeze the feed, or follow"
