@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import structlog
@@ -64,7 +64,9 @@ class EventScopeApp(App[None]):
     """
 
     TITLE = "eventscope"
-    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "styles/start.tcss"
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = (
+        Path(__file__).parent / "styles" / "start.tcss"  # whole, as a subclass lives elsewhere
+    )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -128,7 +130,7 @@ class EventScopeApp(App[None]):
 
     @on(StartScreen.Started)
     def _open_dashboard(self) -> None:
-        if isinstance(self.screen, StartScreen):
+        if any(isinstance(screen, StartScreen) for screen in self.screen_stack[-1:]):  # or it ends
             self._enter_alongside()
             self.switch_screen(self._dashboard())
             self.call_after_refresh(self._be_quick)

@@ -226,7 +226,7 @@ async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
     engine = ScriptedEngine()
     engine.started, engine.trouble = False, OSError("disk full")
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: engine.begun == 2)
+        await until(pilot, lambda: engine.begun >= 2)
         engine.trouble = None
         await until(pilot, lambda: engine.error is None)
         engine.started = True
@@ -299,3 +299,13 @@ async def running_dashboard(place: Place) -> AsyncIterator[Pilot[None]]:
 def reading(engine: EngineThread) -> None:
     while engine.snapshot().stream.state != "streaming":
         time.sleep(0.01)
+
+
+async def test_it_may_be_quit_in_the_moment_in_which_the_engine_is_up() -> None:
+    engine = ScriptedEngine()
+    engine.started = False
+    app = EventScopeApp(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: engine.begun == 1)
+    app._open_dashboard()  # as its message has it do that comes when the screens have gone
+    assert app.screen_stack == []

@@ -37,6 +37,7 @@ class FeedPane(FilterKeys):
         super().__init__(engine, history, saved, id="feed-pane")
         self._ops = ""
         self._older = 0
+        self._title = ""
         self._reading = False
 
     def compose(self) -> ComposeResult:
@@ -80,6 +81,9 @@ class FeedPane(FilterKeys):
     @on(Feed.Moved)
     def _show_restriction(self) -> None:
         title = self.feed.listed.title
+        if title == self._title:
+            return  # to lay the footer out at each step of the cursor is dear
+        self._title = title
         self.restriction.set_class(bool(title), "-shown")
         way_out = " · esc back"
         room = self.size.width - len(way_out) - 2
