@@ -3,7 +3,8 @@
 ``python -m tests.benchmarks.feed`` prints a table: for each rate, how late the interface's loop
 comes to its turn, how long a key takes to reach the screen, the CPU of the whole process, and its
 memory at the beginning and at the end. ``--rate 30000 --seconds 60 --runs 20`` is DESIGN's budget;
-with ``--filter status:paid`` the feed is filtered all the while.
+with ``--filter status:paid`` the feed is filtered all the while. Events are appended to the ring,
+or with ``--real`` written by another process to a database that a whole engine reads.
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pexpect
+import psycopg
 
-from eventscope.engine.ring import Entry
-from eventscope.event import Event, EventType
 from eventscope.tui.app import EventScopeApp
+from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.widgets.filter_bar import FilterBar
-from tests.events import an_insert, an_update
-from tests.tui.scripted import ScriptedEngine, an_operator
+from tests.benchmarks.feeders import TABLE, at_work, told
+from tests.servers import fresh_database, running_server
 
 ROOT = Path(__file__).parents[2]
 RATES = (0, 1_000, 10_000, 30_000, 100_000)
@@ -37,38 +40,12 @@ SECONDS = 8.0
 WARMING = 3.0
 """Seconds before anything is measured."""
 KEYS = 20
-BATCH_SECONDS = 0.002
-
-
-class Numbered(Entry):
-    """A row that becomes an event when it is drawn, as the engine's do."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    @property
-    def seq(self) -> int:
-        return self._number
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("orders",) if self._number % 3 else ("order_items",)
-
-    @property
-    def type(self) -> EventType:
-        return "update" if self._number % 3 else "insert"
-
-    def event(self) -> Event:
-        row = {"id": self._number, "status": "new", "total": self._number / 100, "note": None}
-        if self._number % 3:
-            return an_update("orders", row, {"status": "paid"})
-        return an_insert("order_items", row)
 
 
 class MeasuredApp(EventScopeApp):
     """Notes how late its loop is, every 5 ms."""
 
-    def __init__(self, engine: ScriptedEngine, filter: str) -> None:
+    def __init__(self, engine: AttachedEngine, filter: str) -> None:
         super().__init__(engine)
         self._filter = filter
         self.lags: list[float] = []
@@ -89,36 +66,17 @@ class MeasuredApp(EventScopeApp):
             self.lags.append(time.perf_counter() - before - 0.005)
 
 
-def feed_ring(engine: ScriptedEngine, rate: int, stop: threading.Event) -> None:
-    """Append ``rate`` events a second in batches until stopped."""
-    begun, start = time.perf_counter(), engine.ring.next
-    sent = start
-    while not stop.wait(BATCH_SECONDS):
-        elapsed = time.perf_counter() - begun
-        due = start + int(elapsed * rate)
-        engine.ring.extend([Numbered(number) for number in range(sent, due)])
-        sent = due
-        engine.stream(events=sent - start)
-        engine.at(elapsed)
-
-
-def run_app(rate: int, report: Path, filter: str) -> None:
+def run_app(engine: AttachedEngine, report: Path, filter: str) -> None:
     """The measured process."""
-    engine = ScriptedEngine(*(an_operator(f"operator_{n}", state="running") for n in range(5)))
-    engine.ring.extend([Numbered(number) for number in range(engine.ring.capacity)])
-    stop = threading.Event()
-    feeder = threading.Thread(target=feed_ring, args=(engine, rate, stop))
-    feeder.start()
     app = MeasuredApp(engine, filter)
     begun, cpu = time.perf_counter(), time.process_time()
     app.run()
     share = (time.process_time() - cpu) / (time.perf_counter() - begun)
-    stop.set()
-    feeder.join()
     lags = sorted(1000 * lag for lag in app.lags)
     found = {"p50": lags[len(lags) // 2], "p99": lags[len(lags) * 99 // 100], "max": lags[-1]}
     memory = {"memory": app.memory, "at end": resident()}
-    report.write_text(json.dumps({**found, **memory, "cpu": 100 * share}))
+    seen = engine.snapshot().stream.events / (time.perf_counter() - begun)
+    report.write_text(json.dumps({**found, **memory, "cpu": 100 * share, "seen": seen}))
 
 
 def resident() -> float:
@@ -172,23 +130,50 @@ class Terminal:
         return data
 
 
-def measure(rate: int, seconds: float, filter: str) -> dict[str, Any]:
+def measure(rate: int, seconds: float, filter: str, *, real: bool) -> dict[str, Any]:
     """Run the app in a terminal for a while, press keys, and read its report."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _database(real) as url:
         report = Path(folder) / "report.json"
-        terminal = Terminal(str(rate), str(report), filter)
+        terminal = Terminal(str(rate), str(report), filter, url)
         terminal.until(b"LIVE")
-        terminal.read_for(1.0)
-        keys = sorted(press(terminal) for _ in range(KEYS))
-        terminal.read_for(seconds)
+        with _loaded(url, rate):
+            terminal.read_for(WARMING)
+            keys = sorted(press(terminal, seconds / KEYS) for _ in range(KEYS))
         terminal.end()
         found: dict[str, Any] = json.loads(report.read_text())
     return {**found, "key p50": statistics.median(keys), "key max": keys[-1]}
 
 
-def press(terminal: Terminal) -> float:
+@contextmanager
+def _database(real: bool) -> Iterator[str]:
+    if not real:
+        yield ""
+        return
+    with running_server() as server, fresh_database(server) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(TABLE)
+        yield url
+
+
+@contextmanager
+def _loaded(url: str, rate: int) -> Iterator[None]:
+    if not url:
+        yield
+        return
+    command = [sys.executable, "-m", "tests.benchmarks.feeders", url, str(rate)]
+    loader = subprocess.Popen(command, cwd=ROOT)
+    try:
+        yield
+        if loader.poll() is not None:
+            raise RuntimeError("nothing was written")
+    finally:
+        loader.kill()
+        loader.wait()
+
+
+def press(terminal: Terminal, after: float) -> float:
     """Freeze and follow; returns the milliseconds until the freeze was on the screen."""
-    terminal.read_for(0.15)
+    terminal.read_for(after)
     begun = time.perf_counter()
     terminal.program.send(" ")
     terminal.until(b"FROZEN")
@@ -204,19 +189,36 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--filter", default="", help="what the feed is filtered by")
+    parser.add_argument("--real", action="store_true", help="a whole engine reads a database")
     given = parser.parse_args()
-    heads = ("events/s", "lag p50", "p99", "max ms", "key p50", "max ms", "CPU %", "MB", "at end")
-    print(" ".join(f"{head:>9}" for head in heads))
+    print(" ".join(f"{head:>9}" for head in _HEADS))
     for rate in given.rate or RATES:
         for _ in range(given.runs):
-            found = measure(rate, given.seconds, given.filter)
-            names = ("p50", "p99", "max", "key p50", "key max", "cpu", "memory", "at end")
-            cells = (f"{found[name]:9.1f}" for name in names)
-            print(f"{rate:9,}", *cells, flush=True)
+            found = measure(rate, given.seconds, given.filter, real=given.real)
+            print(" ".join(f"{found[name]:9,.1f}" for name in _HEADS.values()), flush=True)
+
+
+_HEADS: Final = {
+    "events/s": "seen",
+    "lag p50": "p50",
+    "p99": "p99",
+    "max ms": "max",
+    "key p50": "key p50",
+    "key max": "key max",
+    "CPU %": "cpu",
+    "MB": "memory",
+    "at end": "at end",
+}
+
+
+def _measured(rate: str, report: str, filter: str, url: str) -> None:
+    folder = Path(report).parent
+    with at_work(url, folder) if url else told(int(rate)) as engine:
+        run_app(engine, Path(report), filter)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4 and sys.argv[1].isdigit():
-        run_app(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    if len(sys.argv) == 5 and sys.argv[1].isdigit():
+        _measured(*sys.argv[1:])
     else:
         main()
