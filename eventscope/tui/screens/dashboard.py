@@ -127,9 +127,14 @@ class Dashboard(EventKeys):
         self.set_interval(_STATE_INTERVAL, self.draw_state)
 
     def draw_frame(self) -> None:
-        """Show what came since the last frame: once a frame, whatever the number of events."""
+        """Show what came since the last frame: once a frame, whatever the number of events.
+
+        The event at the cursor too, so that a key that has moved it need not wait for its drawing.
+        """
         self.feed_pane.pump()
         self.status.show_frozen(self.feed.unseen if self.feed.frozen else None)
+        if self.feed.frozen:
+            self._draw_event()
 
     def draw_state(self) -> None:
         """Show the engine's state; the event too, which nobody can read 15 times a second."""
@@ -165,7 +170,6 @@ class Dashboard(EventKeys):
     @on(Feed.Moved)
     def _follow_cursor(self) -> None:
         self.status.show_frozen(self.feed.unseen if self.feed.frozen else None)
-        self._draw_event()
 
     @on(Feed.Opened)
     def _open_event(self) -> None:
