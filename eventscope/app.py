@@ -26,6 +26,7 @@ from eventscope.ids import GivenParts, check_placeholders, parts_of, target_id
 from eventscope.listener import Listener, Listening, OpenStream
 from eventscope.message import Stream
 from eventscope.progress import ABSENT, Absent, Connection, Progress, microseconds
+from eventscope.resumable import Resume
 from eventscope.scopes import DeclaredScope
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -44,8 +45,9 @@ class EventScope:
         self._entities: dict[str, tuple[DeclaredScope, ...]] = {}
         self._operators: dict[str, Operator] = {}
         self._listeners: dict[str, Listener] = {}
-        # both are set while an engine runs the application
+        # all are set while an engine runs the application
         self.open_stream: OpenStream | None = None
+        self.resume: Resume | None = None
         self.progress: Progress | None = None
 
     def entity(self, name: str, *, scopes: Iterable[Mapping[str, str]] = ()) -> None:
@@ -371,10 +373,8 @@ class EventScope:
             raise DeclarationError(f"operator {operator.name!r} is declared twice")
         former = {each.alias: each.name for each in (*self.operators, operator) if each.alias}
         for name in former.keys() & {*self._operators, operator.name}:
-            raise DeclarationError(
-                f"operator {former[name]!r}: its alias {name!r} is the name of another operator;"
-                f" an alias is a former name that nobody has any more"
-            )
+            taken = f"operator {former[name]!r}: its alias {name!r} is the name of another operator"
+            raise DeclarationError(f"{taken}; an alias is a former name that nobody has any more")
         check_end(operator, self.operators)
         self._operators[operator.name] = operator
 
