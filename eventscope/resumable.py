@@ -52,7 +52,7 @@ class Resumable(Protocol):
     def reached(self) -> str | None:
         """What to give in order to go on after all that has been told until now, if it is known.
 
-        To be asked for after ``missed``, and again whenever nothing has come for a while.
+        It moves on while nothing comes, as far as all that happens is of no interest.
         """
 
     def missed(self) -> AsyncGenerator[Told | Gap]:

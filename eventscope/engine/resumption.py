@@ -93,10 +93,7 @@ class Resumption:
     @property
     def reached(self) -> str | None:
         """What to give in order to go on after all that has been told until now."""
-        # what had been published when this was last asked for has been told since
-        reached, published = self._reached, self._of.published()
-        self._reached = None if published is None else Bookmark(published)
-        return None if reached is None else str(reached)
+        return None if self._reached is None else str(self._reached)
 
     async def missed(self) -> AsyncGenerator[Told | Gap]:
         """What is still kept of what was missed."""
@@ -140,6 +137,9 @@ class Resumption:
 
     async def __anext__(self) -> Told:
         """What comes next."""
+        published = self._of.published()
+        # if nothing comes and the wait is given up, it is all that had been published before
+        self._reached = None if published is None else Bookmark(published)
         while True:
             message = await anext(self._live)
             id = message.event.id
@@ -176,5 +176,6 @@ class Resumption:
     def _told(self, message: Message) -> Told:
         self._count = self._count + 1 if message.event.id == self._event else 1
         self._event = message.event.id
-        number = f"+{self._count}" if len(self._subscriptions) > 1 else ""
-        return Told(f"{self._event}{number}", message)
+        place = Place(self._event.end_lsn, self._event.ordinal)
+        self._reached = Bookmark(place, self._count if len(self._subscriptions) > 1 else None)
+        return Told(str(self._reached), message)

@@ -9,6 +9,7 @@ import pytest
 
 from eventscope import Event, EventScope
 from tests.conftest import Connection
+from tests.pubsub.conftest import run  # noqa: F401 - a fixture
 
 Write = Callable[..., Awaitable[None]]
 

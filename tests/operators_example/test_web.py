@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser import browsing, needs_browser
 from tests.conftest import Connection
-from tests.programs import Program, running
+from tests.serving import Site
 
 pytestmark = needs_browser
 
@@ -23,34 +21,14 @@ SHOWN = 20_000
 """Milliseconds after which a test has failed."""
 
 
-class Site:
-    """The example's web application in a process of its own, always at the same address."""
-
-    def __init__(self, database: str, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        self._folder = folder
-        self._environment = {"EVENTSCOPE_URL": database, "EVENTSCOPE_SLOT_NAME": folder.name[:60]}
-        self.url = f"http://127.0.0.1:{self._port}/"
-
-    @asynccontextmanager
-    async def served(self) -> AsyncIterator[Program]:
-        async with running(
-            *("operators_example.web:web", "--port", str(self._port)),
-            module="uvicorn",
-            cwd=self._folder,
-            environment=self._environment,
-        ) as program:
-            await program.line(lambda line: "Uvicorn running" in str(line.get("text")))
-            yield program
-
-
 @pytest.fixture
 def site(blog: str, tmp_path: Path) -> Site:
-    folder = tmp_path / f"site_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()
-    folder.mkdir()
-    return Site(blog, folder)
+    slot = f"site_{uuid4().hex[:16]}"
+    return Site(
+        "operators_example.web:web",
+        tmp_path,
+        {"EVENTSCOPE_URL": blog, "EVENTSCOPE_SLOT_NAME": slot},
+    )
 
 
 @pytest.fixture
@@ -82,7 +60,7 @@ async def opened(page: Page, site: Site) -> None:
 
 
 async def test_a_comment_is_on_the_page_without_a_reload(
-    site: Site, blog: str, page: Page, connection: Connection
+    site: Site, page: Page, connection: Connection
 ) -> None:
     await comment(connection, "first")
     async with site.served():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,6 +12,7 @@ from starlette.types import ASGIApp
 
 from eventscope import EventScope
 from eventscope.web import LiveEvents, Subscription
+from eventscope.web.permission import Permit
 from tests.pubsub.conftest import run  # noqa: F401 - a fixture
 
 
@@ -21,10 +24,12 @@ def app() -> EventScope:
     return app
 
 
-def live(app: EventScope, *subscriptions: Subscription, **options: float) -> ASGIApp:
-    """A web application in which everybody may listen to these."""
+def live(app: EventScope, permit: Permit | Subscription, **options: float) -> ASGIApp:
+    """A web application with an endpoint, at which everybody may listen to a subscription."""
 
-    def permit(request: Request) -> tuple[Subscription, ...]:
-        return subscriptions
+    def everybody(request: Request) -> Subscription | Sequence[Subscription] | None:
+        assert isinstance(permit, Subscription)
+        return permit
 
-    return Starlette(routes=[Route("/live", LiveEvents(app, permit, **options))])
+    asked = everybody if isinstance(permit, Subscription) else permit
+    return Starlette(routes=[Route("/live", LiveEvents(app, asked, **options))])
