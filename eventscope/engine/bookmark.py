@@ -59,6 +59,8 @@ class Bookmark(NamedTuple):
         return known is not None and known <= self.place and seq >= log.oldest_seq - 1
 
     def __str__(self) -> str:
+        if self.is_token:
+            return str(self.place.end_lsn)
         told = "" if self.told is None else f"+{self.told}"
         return f"{self.place.event_id}{told}"
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final
 
 import msgspec
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -75,7 +76,9 @@ class LiveEvents:
             await opened(scope, receive, send)
             return
         async with opened, aclosing(self._told(opened)) as told:
-            await EventSourceResponse(told, ping=0, send_timeout=_STUCK)(scope, receive, send)
+            answer = EventSourceResponse(told, ping=0, send_timeout=_STUCK)
+            with suppress(SendTimeoutError):
+                await answer(scope, receive, send)
 
     async def _open(self, request: Request) -> Resumable | Response:
         if request.method not in ("GET", "HEAD"):

@@ -12,6 +12,7 @@ import pytest
 from eventscope import EventScope
 from eventscope.engine import Engine
 from eventscope.errors import DeclarationError, InvalidToken, NotRunning
+from eventscope.queue.outside import OutsideQueue
 from eventscope.resumable import Gap, Resumable, Subscription, Told
 from eventscope.settings import Settings
 from tests.conftest import Connection, MakeSettings
@@ -218,6 +219,30 @@ async def test_what_is_published_after_it_was_found_in_the_queue_is_told_once(
                 Held.go_on.set()
                 await run("INSERT INTO comments VALUES (2, 1)")
                 assert rows(await take(stream, 1)) == [2]
+
+
+async def test_nothing_is_lost_between_what_was_missed_and_what_comes(
+    app: EventScope, run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    look = OutsideQueue.refresh
+
+    async with Engine(app, settings) as engine:
+        after = await last_id(app)
+
+        async def refresh(log: OutsideQueue) -> None:
+            await look(log)  # and whenever somebody has looked, more has come already
+            written.append(len(written))
+            await run(f"INSERT INTO comments VALUES ({written[-1]}, 1)")
+            await until(lambda: engine._queue.last_seq == len(written))
+            await engine._broadcast.reach(len(written))
+
+        monkeypatch.setattr(OutsideQueue, "refresh", refresh)
+        async with resumed(app, after) as stream:
+            told = rows(await missed(stream))
+            told += rows(await take(stream, len(written) - len(told)))
+    assert len(written) > 2
+    assert told == written
 
 
 async def test_who_hears_nothing_can_go_on_from_what_happened_elsewhere(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 from eventscope import EventScope
 from eventscope.engine import Engine
 from eventscope.inspection.json_line import json_line
 from eventscope.pubsub import stream
 from eventscope.settings import Settings
-from eventscope.web import Subscription
+from eventscope.web import Subscription, live_events
 from tests.pubsub.conftest import Run
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 from tests.web.client import Sent, requesting
 from tests.web.conftest import live
 
@@ -113,6 +115,18 @@ async def test_a_client_that_leaves_is_no_longer_listened_for(
             await run("INSERT INTO comments VALUES (1, 1)")
             await engine.settle(PATIENCE)
         assert not wants("comments")
+
+
+async def test_a_client_that_takes_nothing_for_long_is_let_go(
+    app: EventScope, run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_events, "_STUCK", 0.01)
+    web = live(app, COMMENTS)
+    async with Engine(app, settings) as engine, requesting(web) as client:
+        await client.until("listening")
+        client.reads.clear()
+        await run("INSERT INTO comments VALUES (1, 1)")
+        await until(lambda: not engine._broker.pubsub.wants("comments"))
 
 
 async def test_a_slow_client_is_told_how_much_it_has_lost_and_slows_nobody(
