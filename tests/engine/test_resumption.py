@@ -24,14 +24,6 @@ COMMENTS = Subscription("comments")
 GAP = Gap("retention")
 
 
-@pytest.fixture
-def app() -> EventScope:
-    app = EventScope("resumed")
-    app.entity("posts")
-    app.entity("comments", scopes=[{"post_id": "posts"}])
-    return app
-
-
 def resumed(app: EventScope, after: str | None, *what: Subscription) -> Resumable:
     assert app.resume is not None
     return app.resume(what or (COMMENTS,), after)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
@@ -13,18 +12,10 @@ from starlette.types import ASGIApp
 from eventscope import EventScope
 from eventscope.web import LiveEvents, Subscription
 from eventscope.web.permission import Permit
-from tests.pubsub.conftest import run  # noqa: F401 - a fixture
+from tests.pubsub.conftest import app, run  # noqa: F401 - fixtures
 
 
-@pytest.fixture
-def app() -> EventScope:
-    app = EventScope("web")
-    app.entity("posts")
-    app.entity("comments", scopes=[{"post_id": "posts"}])
-    return app
-
-
-def live(app: EventScope, permit: Permit | Subscription, **options: float) -> ASGIApp:
+def live(listened: EventScope, permit: Permit | Subscription, **options: float) -> ASGIApp:
     """A web application with an endpoint, at which everybody may listen to a subscription."""
 
     def everybody(request: Request) -> Subscription | Sequence[Subscription] | None:
@@ -32,4 +23,4 @@ def live(app: EventScope, permit: Permit | Subscription, **options: float) -> AS
         return permit
 
     asked = everybody if isinstance(permit, Subscription) else permit
-    return Starlette(routes=[Route("/live", LiveEvents(app, asked, **options))])
+    return Starlette(routes=[Route("/live", LiveEvents(listened, asked, **options))])
