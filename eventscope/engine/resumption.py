@@ -97,14 +97,16 @@ class Resumption:
 
     async def missed(self) -> AsyncGenerator[Told | Gap]:
         """What is still kept of what was missed."""
-        if self._of.path is None:
+        path = self._of.path
+        if path is None or not path.exists():
             await self._listen()
+            self._reached = BEGINNING
             if self._after is not None:
                 yield Gap("retention")
             return
         for channel in self._channels:
             await self._past.pubsub.subscribe(channel, self._heard.append)
-        async with outside.opened(self._of.path) as log:
+        async with outside.opened(path) as log:
             position = log.last_seq
             if self._after is not None:
                 position = await self._after.position_in(log)

@@ -340,10 +340,15 @@ async def test_without_a_queue_file_there_is_a_gap_after_every_id(
     async with Engine(app, make_settings(queue_storage_adapter="memory")):
         async with resumed(app, None) as stream:
             assert await missed(stream) == []
+            before = stream.reached
             await run("INSERT INTO comments VALUES (1, 1)")
             [told] = await take(stream, 1)
-        async with resumed(app, told.id) as stream:
-            assert await missed(stream) == [GAP]
+        assert before is not None
+        for after in (before, told.id):
+            async with resumed(app, after) as stream:
+                assert await missed(stream) == [GAP]
+        async with resumed(app, None) as stream:
+            assert await missed(stream) == []
             await run("INSERT INTO comments VALUES (2, 1)")
             assert rows(await take(stream, 1)) == [2]
 
