@@ -175,22 +175,23 @@ async def test_a_silent_connection_is_kept_alive_and_its_id_moves_on(
 async def test_a_client_has_to_come_back_after_a_while_and_misses_nothing_by_that(
     app: EventScope, run: Run, settings: Settings
 ) -> None:
-    permitted: list[bool] = []
+    answers = iter([COMMENTS, COMMENTS, None])
 
-    async def once(request: object) -> Subscription | None:
-        permitted.append(not permitted)
-        return COMMENTS if permitted[-1] else None
+    async def for_a_while(request: object) -> Subscription | None:
+        return next(answers)
 
-    web = live(app, once, max_age=0.05)
-    async with Engine(app, settings):
+    web = live(app, for_a_while, max_age=0.05)
+    async with Engine(app, settings) as engine:
         async with requesting(web) as client:
             await client.until("listening")
-            while client.status:
-                try:
-                    await client.next()
-                except AssertionError:  # the answer has ended
-                    break
-        async with requesting(web, headers={"Last-Event-ID": client.last_id or ""}) as client:
+            assert (await client.next()).name == ""
+            await client.ended()
+        await run("INSERT INTO comments VALUES (1, 1)")
+        await engine.settle(PATIENCE)
+        back = {"Last-Event-ID": client.last_id or ""}
+        async with requesting(web, headers=back) as client:
+            assert [row(one) for one in await client.until("listening")] == [1]
+        async with requesting(web, headers=back) as client:
             assert client.status == 403
 
 
