@@ -8,11 +8,12 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser import browsing, needs_browser
 from tests.conftest import Connection
 from tests.serving import Site
+from tests.waiting import PATIENCE
 
 pytestmark = needs_browser
 
@@ -110,3 +111,30 @@ async def test_a_page_misses_nothing_while_the_server_restarts(
         await page.wait_for_function(f"heard.length >= {len(written)}", timeout=SHOWN)
         assert await page.evaluate("heard") == written
         await expect(page.locator("#posts td").last).to_have_text(str(len(written)), timeout=SHOWN)
+
+
+async def test_a_page_that_was_refused_meanwhile_misses_nothing_either(
+    site: Site, page: Page, connection: Connection
+) -> None:
+    refused = asyncio.Event()
+
+    async def refuse(route: Route) -> None:
+        refused.set()
+        await route.fulfill(status=503)
+
+    async with site.served() as first:
+        await opened(page, site)
+        await comment(connection, "before")
+        await page.wait_for_function("heard.length === 1", timeout=SHOWN)
+        await page.route("**/live*", refuse)
+        first.terminate()
+        await first.ended()
+    async with site.served():
+        await comment(connection, "meanwhile")
+        async with asyncio.timeout(PATIENCE):
+            await refused.wait()
+        await page.unroute("**/live*")
+        await page.wait_for_function("heard.length >= 2", timeout=SHOWN)
+        await comment(connection, "after")
+        await page.wait_for_function("heard.length >= 3", timeout=SHOWN)
+        assert await page.evaluate("heard") == ["before", "meanwhile", "after"]
