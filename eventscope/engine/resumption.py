@@ -9,7 +9,6 @@ from typing import Final, Self
 from eventscope.app import EventScope
 from eventscope.engine.bookmark import BEGINNING, Bookmark
 from eventscope.engine.broadcast import Broadcast
-from eventscope.event import EventId
 from eventscope.message import Message
 from eventscope.pubsub.broker import Broker
 from eventscope.pubsub.local import LocalPubSub
@@ -84,9 +83,10 @@ class Resumption:
         """What the past has told, and nobody has taken yet."""
         self._live = of.app.subscribe()
         self._border: Place | None = None
-        """The last event of the past."""
+        """The last event that the past may have told of."""
         self._reached: Bookmark | None = None
-        self._event: EventId | None = None
+        self._last: Place | None = None
+        """The last event that was told of."""
         self._count = 0
         """How many messages of that event have come."""
 
@@ -118,11 +118,11 @@ class Resumption:
                     yield told
             await self._listen()
             await log.refresh()
-            until = log.last_seq
+            until, end = log.last_seq, await log.place(log.last_seq)
             while past.position < until:
                 for told in await self._next(log, past):
                     yield told
-            self._border = await log.place(past.position)
+        self._border = max((place for place in (end, self._last) if place), default=None)
         self._reached = BEGINNING if self._border is None else Bookmark(self._border)
 
     async def __aenter__(self) -> Self:
@@ -144,8 +144,7 @@ class Resumption:
         self._reached = None if published is None else Bookmark(published)
         while True:
             message = await anext(self._live)
-            id = message.event.id
-            if self._border is None or Place(id.end_lsn, id.ordinal) > self._border:
+            if self._border is None or _place(message) > self._border:
                 self._border = None
                 return self._told(message)
 
@@ -173,11 +172,15 @@ class Resumption:
         """Whether the last message had come when it was broken off, amid those of an event."""
         if self._after is None or self._after.told is None:
             return False
-        return self._after.place.event_id == self._event and self._count <= self._after.told
+        return self._last == self._after.place and self._count <= self._after.told
 
     def _told(self, message: Message) -> Told:
-        self._count = self._count + 1 if message.event.id == self._event else 1
-        self._event = message.event.id
-        place = Place(self._event.end_lsn, self._event.ordinal)
+        place = _place(message)
+        self._count = self._count + 1 if place == self._last else 1
+        self._last = place
         self._reached = Bookmark(place, self._count if len(self._subscriptions) > 1 else None)
         return Told(str(self._reached), message)
+
+
+def _place(message: Message) -> Place:
+    return Place(message.event.id.end_lsn, message.event.id.ordinal)
