@@ -47,12 +47,16 @@ class Broker:
             self._declared.append((listener, await stream.__aenter__()))
         self.app.open_stream = self.subscribe
 
-    async def close(self) -> None:
-        """End every stream; idempotent."""
+    def end(self) -> None:
+        """Let every stream come to its end after what it has heard; idempotent."""
         if self.app.open_stream == self.subscribe:
             self.app.open_stream = None
         for stream in list(self._streams):
             stream.end()
+
+    async def close(self) -> None:
+        """End every stream; idempotent."""
+        self.end()
         await self.pubsub.close()
 
     def lose(self, count: int) -> None:

@@ -84,15 +84,16 @@ class Stream:
         with self._changing:
             if self._ended:
                 return
-            was_empty = not self._messages
+            messages = self._messages
             if self._lost:
                 message = message._replace(dropped=message.dropped + self._lost)
                 self._lost = 0
-            if len(self._messages) >= self._capacity:
-                self._dropped += 1 + self._messages.popleft().dropped
-            self._messages.append(message)
-        if was_empty:
-            self._wake()
+            if len(messages) >= self._capacity:
+                self._dropped += 1 + messages.popleft().dropped
+            messages.append(message)
+            if len(messages) > 1:
+                return
+        self._wake()
 
     def lose(self, count: int) -> None:
         """Hear that messages are lost after those that have come; from any thread."""
