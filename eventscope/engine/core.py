@@ -284,6 +284,7 @@ class Engine:
                 self._failure = self._failure or error
                 self._ended.set()
                 self._end_waits()
+                self._broker.end()
                 _log.error(str(error), part=name)
 
         return asyncio.create_task(supervised(), name=name)
