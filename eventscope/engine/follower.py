@@ -12,6 +12,7 @@ import structlog
 
 from eventscope.app import EventScope
 from eventscope.engine.broadcast import Broadcast
+from eventscope.engine.resumption import Resumptions
 from eventscope.pubsub.broker import Broker
 from eventscope.pubsub.local import LocalPubSub
 from eventscope.queue import outside
@@ -51,6 +52,7 @@ class Follower:
         self.settings = settings if settings is not None else Settings.load()
         self._path: Path = self.settings.queue_file(app.name)
         self._broker = Broker(app, LocalPubSub())
+        self._resumptions = Resumptions(app, self._path, lambda: self._place)
         self._identity: FileIdentity | None = None
         self._position = 0
         """The last event of the file that has been told of."""
@@ -74,6 +76,7 @@ class Follower:
             )
         await self._look()
         await self._broker.open()
+        self._resumptions.open()
         self._tasks = [
             asyncio.create_task(self._run(), name="follower"),
             asyncio.create_task(self._broker.run(), name="listeners"),
@@ -90,6 +93,7 @@ class Follower:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._resumptions.close()
         await self._broker.close()
 
     async def _look(self) -> None:
