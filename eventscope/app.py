@@ -26,6 +26,7 @@ from eventscope.ids import GivenParts, check_placeholders, parts_of, target_id
 from eventscope.listener import Listener, Listening, OpenStream
 from eventscope.message import Stream
 from eventscope.progress import ABSENT, Absent, Connection, Progress, microseconds
+from eventscope.resumable import Resume
 from eventscope.scopes import DeclaredScope
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -44,8 +45,9 @@ class EventScope:
         self._entities: dict[str, tuple[DeclaredScope, ...]] = {}
         self._operators: dict[str, Operator] = {}
         self._listeners: dict[str, Listener] = {}
-        # both are set while an engine runs the application
+        # all are set while an engine runs the application
         self.open_stream: OpenStream | None = None
+        self.resume: Resume | None = None
         self.progress: Progress | None = None
 
     def entity(self, name: str, *, scopes: Iterable[Mapping[str, str]] = ()) -> None:
@@ -284,8 +286,8 @@ class EventScope:
     ) -> Stream:
         """Hear what happens to a table, from now on: ``async with app.subscribe(...) as stream``.
 
-        Works where an engine runs the application in this process. The stream hears of more with
-        ``stream.join``.
+        Works inside of ``async with Engine(app)``; or of ``async with Follower(app)``, where the
+        engine is another process. The stream hears of more with ``stream.join``.
 
         Args:
             entity: the table; ``*`` for all of them; None for nothing yet.
@@ -297,7 +299,7 @@ class EventScope:
             NotRunning: no engine runs the application.
         """
         if self.open_stream is None:
-            raise self._not_running("subscribe")
+            raise self._not_running("subscribe", " or, beside its process, `Follower(app)`")
         return self.open_stream(entity, id=id, scope=scope)
 
     async def token(self, connection: Connection) -> str:
@@ -323,7 +325,7 @@ class EventScope:
             timeout: in seconds.
 
         Raises:
-            TimeoutError: it has taken longer; so it does for an operator that halts or is paused.
+            TimeoutError: it has taken longer; it names what is waited for, as a halted operator.
             InvalidToken: it is no token.
             DeclarationError: there is no such operator.
             NotRunning: no engine runs the application in this process, or it ends.
@@ -360,10 +362,10 @@ class EventScope:
             raise self._not_running(what)
         return self.progress
 
-    def _not_running(self, what: str) -> NotRunning:
+    def _not_running(self, what: str, otherwise: str = "") -> NotRunning:
         return NotRunning(
             f"application {self.name!r} is not running in this process: "
-            f"{what} inside of `async with Engine(app)`"
+            f"{what} inside of `async with Engine(app)`{otherwise}"
         )
 
     def _add(self, operator: Operator) -> None:
@@ -371,10 +373,8 @@ class EventScope:
             raise DeclarationError(f"operator {operator.name!r} is declared twice")
         former = {each.alias: each.name for each in (*self.operators, operator) if each.alias}
         for name in former.keys() & {*self._operators, operator.name}:
-            raise DeclarationError(
-                f"operator {former[name]!r}: its alias {name!r} is the name of another operator;"
-                f" an alias is a former name that nobody has any more"
-            )
+            taken = f"operator {former[name]!r}: its alias {name!r} is the name of another operator"
+            raise DeclarationError(f"{taken}; an alias is a former name that nobody has any more")
         check_end(operator, self.operators)
         self._operators[operator.name] = operator
 

@@ -36,16 +36,20 @@ class Program:
 
     @classmethod
     async def start(
-        cls, *arguments: str | Path, cwd: Path, environment: Mapping[str, str] | None = None
+        cls,
+        *arguments: str | Path,
+        cwd: Path,
+        environment: Mapping[str, str] | None = None,
+        module: str = "eventscope",
     ) -> Self:
-        """Start ``python -m eventscope`` with these arguments, away from the user's settings."""
+        """Start ``python -m <module>`` with these arguments, away from the user's settings."""
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith((ENV_PREFIX, "PG", "DATABASE_URL"))
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "eventscope", *map(str, arguments),
+            sys.executable, "-m", module, *map(str, arguments),
             cwd=cwd,
             env=inherited | {"PYTHONPATH": str(REPOSITORY)} | dict(environment or {}),
             stdin=asyncio.subprocess.DEVNULL,
@@ -123,10 +127,13 @@ class Program:
 
 @asynccontextmanager
 async def running(
-    *arguments: str | Path, cwd: Path, environment: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    module: str = "eventscope",
 ) -> AsyncIterator[Program]:
     """A program that is killed when the block is left, unless it has ended before."""
-    program = await Program.start(*arguments, cwd=cwd, environment=environment)
+    program = await Program.start(*arguments, cwd=cwd, environment=environment, module=module)
     try:
         yield program
     finally:

@@ -25,6 +25,7 @@ from eventscope.engine.mailbox import Mailbox
 from eventscope.engine.progress import EngineProgress
 from eventscope.engine.questions import Answer, Known, Question
 from eventscope.engine.reader import Reader
+from eventscope.engine.resumption import Resumptions
 from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
     Snapshot,
@@ -260,6 +261,9 @@ class Engine:
         )
         opened(self._broker.close)
         await self._broker.open()
+        resumptions = Resumptions.of_engine(self.app, self._queue, self._broadcast)
+        self._opened.callback(resumptions.close)
+        resumptions.open()
         self._progress = progress = EngineProgress(
             self.app, self._queue, self._reader, workforce.runners
         )
@@ -280,6 +284,7 @@ class Engine:
                 self._failure = self._failure or error
                 self._ended.set()
                 self._end_waits()
+                self._broker.end()
                 _log.error(str(error), part=name)
 
         return asyncio.create_task(supervised(), name=name)

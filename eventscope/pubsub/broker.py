@@ -47,13 +47,22 @@ class Broker:
             self._declared.append((listener, await stream.__aenter__()))
         self.app.open_stream = self.subscribe
 
-    async def close(self) -> None:
-        """End every stream; idempotent."""
+    def end(self) -> None:
+        """Let every stream come to its end after what it has heard; idempotent."""
         if self.app.open_stream == self.subscribe:
             self.app.open_stream = None
         for stream in list(self._streams):
             stream.end()
+
+    async def close(self) -> None:
+        """End every stream; idempotent."""
+        self.end()
         await self.pubsub.close()
+
+    def lose(self, count: int) -> None:
+        """Tell every stream that messages are lost, of which nobody knows whose they were."""
+        for stream in list(self._streams):
+            stream.lose(count)
 
     def subscribe(
         self, entity: str | None, *, id: Any = None, scope: Mapping[str, Any] | None = None
@@ -75,6 +84,11 @@ class Broker:
         """
         if id is not None and scope is not None:
             raise DeclarationError(f"subscription to {entity!r}: want id or scope, not both")
+        if isinstance(id, Mapping) or id in ([], ()):
+            raise DeclarationError(
+                f"subscription to {entity!r}: id is the value of its key, or a list of the values "
+                f"of several columns, not {id!r}"
+            )
         if entity == channels.EVERY and id is None and scope is None:
             return channels.unscoped(entity)
         name, declared = entity_name(*split_entity(entity)), self.app.scopes(entity)

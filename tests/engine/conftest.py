@@ -9,6 +9,7 @@ import pytest
 
 from eventscope import Event, EventScope
 from tests.conftest import Connection
+from tests.pubsub.conftest import app, run  # noqa: F401 - fixtures
 
 Write = Callable[..., Awaitable[None]]
 

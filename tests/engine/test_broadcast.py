@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from eventscope import EventScope
 from eventscope.engine import Engine, core
-from eventscope.pubsub.local import LocalPubSub
 from tests.conftest import Connection, MakeSettings
 from tests.engine.conftest import Write
+from tests.engine.held import Held
 from tests.pubsub.hearing import take
-
-
-class Held(LocalPubSub):
-    """An adapter that takes nothing until it is let go."""
-
-    go_on: ClassVar[asyncio.Event]
-    held: ClassVar[asyncio.Event]
-
-    async def publish(self, announcements: Any) -> None:
-        Held.held.set()
-        await Held.go_on.wait()
-        await super().publish(announcements)
 
 
 async def test_history_is_not_given_up_before_it_has_been_heard_of(
@@ -37,13 +25,13 @@ async def test_history_is_not_given_up_before_it_has_been_heard_of(
     Held.go_on, Held.held = asyncio.Event(), asyncio.Event()
     app = EventScope("held")
     app.entity("notes")
-    settings = make_settings(pubsub=f"{__name__}:Held", retention_events=0)
+    settings = make_settings(pubsub=f"{Held.__module__}:Held", retention_events=0)
     async with Engine(app, settings) as engine, app.subscribe("notes") as stream:
         waits_or_pruned = asyncio.Event()
         reach, prune = engine._broadcast.reach, engine._queue.prune
 
         async def reaching(seq: int) -> None:
-            if engine._broadcast._position < seq:
+            if engine._broadcast.position < seq:
                 waits_or_pruned.set()
             await reach(seq)
 
@@ -73,7 +61,7 @@ async def test_an_adapter_that_hangs_holds_up_no_operator(
         seen.append((event.new_record or {})["id"])
 
     async with (
-        Engine(app, make_settings(pubsub=f"{__name__}:Held")) as engine,
+        Engine(app, make_settings(pubsub=f"{Held.__module__}:Held")) as engine,
         app.subscribe("notes") as stream,
     ):
         await notes(1)

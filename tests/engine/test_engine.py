@@ -15,6 +15,7 @@ import structlog
 
 from eventscope import Event, EventScope
 from eventscope.engine import Engine
+from eventscope.errors import NotRunning
 from eventscope.queue.base import QueueError
 from eventscope.replication.connection import SourceError
 from eventscope.settings import Settings, SettingsError
@@ -83,10 +84,11 @@ async def test_wait_returns_when_the_engine_is_stopped(notes: Write, settings: S
     assert engine.failure is None
 
 
-async def test_wait_raises_what_ended_it(
+async def test_wait_raises_what_ended_it_and_listeners_come_to_their_end(
     notes: Write, connection: Connection, database: str, settings: Settings
 ) -> None:
-    async with Engine(Watching(), settings) as engine:
+    app = Watching()
+    async with Engine(app, settings) as engine, app.subscribe("notes") as stream:
         await engine.settle(60)
         await connection.execute(
             "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots"
@@ -97,6 +99,10 @@ async def test_wait_raises_what_ended_it(
             await asyncio.wait_for(engine.wait(), 60)
         assert isinstance(engine.failure, SourceError)
         assert engine.snapshot().stream.state == "stopped"
+        async with asyncio.timeout(60):
+            assert [message async for message in stream] == [], "nobody waits for more"
+        with pytest.raises(NotRunning):
+            app.subscribe("notes")
 
 
 async def _drop_slot(database: str, slot: str) -> None:
