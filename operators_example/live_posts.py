@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import signal
 import time
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,6 +21,7 @@ from eventscope.demo.playground import Playground
 from eventscope.demo.traffic import RATE
 from eventscope.engine import Engine
 from eventscope.inspection.text import safe_text
+from eventscope.settings import Settings
 from eventscope.textual import LiveView
 from operators_example import DERIVED, app
 from operators_example.post_with_comments_counts import TABLE
@@ -83,7 +85,8 @@ class Posts(LiveView, Static):
 
     def render(self) -> Text:
         """The posts with most comments first."""
-        first = sorted(self._posts.values(), key=lambda post: -post.count)[: self.size.height]
+        ranked = sorted(self._posts.values(), key=lambda post: (-post.count, post.title))
+        first = ranked[: self.size.height]
         return Text("\n").join(
             self._line(place, post, first[0].count) for place, post in enumerate(first, start=1)
         )
@@ -131,14 +134,24 @@ class LivePosts(App[None]):
         yield Footer()
 
 
-async def main() -> None:
-    """Run the demo's blog, the engine and the program."""
+async def show(settings: Settings, url: str) -> None:
+    """Run the engine and, in the same loop, the program."""
+    program = LivePosts(url)
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(end, program.exit)
+    async with Engine(app, settings):
+        await program.run_async()
+
+
+def main() -> None:
+    """Show the demo's blog, with people who use it."""
     tables = [table.ddl for table in DERIVED]
-    with Playground(tables, directory=None, seed=1, rate=RATE) as playground:
-        async with Engine(app, playground.settings):
-            with playground.traffic_in_background(None):
-                await LivePosts(playground.url).run_async()
+    with (
+        Playground(tables, directory=None, seed=1, rate=RATE) as playground,
+        playground.traffic_in_background(None),
+    ):
+        asyncio.run(show(playground.settings, playground.url))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +30,7 @@ from tests.conftest import Connection
 from tests.pubsub.hearing import told
 from tests.waiting import until
 
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 BY_POST = {"post_id": "posts"}
 SCOPE = (("posts", "1"),)
 
@@ -418,3 +423,20 @@ async def test_a_view_that_cannot_listen_says_why(source: EventScope) -> None:
     with pytest.raises(DeclarationError, match="no scope by author_id"):
         async with Page(Comments(source, {"author_id": "users"})).run_test() as pilot:
             await pilot.pause()
+
+
+async def test_the_readme_s_view_shows_what_is_written(
+    engine: EngineThread,
+    source: EventScope,
+    execute: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "blog", SimpleNamespace(app=source))  # type: ignore[arg-type]
+    (code,) = re.findall(r"```python\n(# show.py\n.+?)```", README, re.DOTALL)
+    shown = {"__name__": "show"}
+    exec(code, shown)
+    async with shown["Blog"]().run_test() as pilot:  # type: ignore[operator]
+        log = pilot.app.query_one(shown["Comments"])
+        await until(lambda: log.is_listening)
+        await execute("INSERT INTO comments VALUES (1, 1, 'First!')")
+        await until(lambda: "First!" in log.lines)
