@@ -30,6 +30,8 @@ __all__ = ["LiveView", "Message", "Params", "Subscription"]
 _log = structlog.get_logger("eventscope.listeners")
 
 _HOOKS: Final = ("on_insert", "on_update", "on_delete", "on_truncate", "on_leave")
+_GROUP: Final = "live view"
+"""Of workers, so that an exclusive one of the widget's own does not end ours."""
 _SLICE: Final = 0.005
 """Seconds of hooks in a row before keys and the screen get their turn."""
 _LOOK_AGAIN: Final = 0.25
@@ -129,7 +131,7 @@ class LiveView(Widget):
         self._view = _View(self)
         self._subscribing = asyncio.Lock()
         self._told: set[tuple[str, type[BaseException]]] = set()
-        self.run_worker(self._live(), name=f"{type(self).__name__} listens")
+        self.run_worker(self._live(), name=type(self).__name__, group=_GROUP)
 
     def _watch_params(self, before: Params, now: Params) -> None:
         if before != now and hasattr(self, "_view"):

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from textual import work
 from textual.app import App, ComposeResult
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -361,6 +362,21 @@ async def test_a_view_waits_for_the_engine_and_for_its_return(
             await asyncio.to_thread(engine.stop)
             await until(lambda: not view.is_listening)
     assert view.ids == [1, 2]
+
+
+async def test_a_view_s_own_exclusive_workers_do_not_end_it(
+    engine: EngineThread, source: EventScope, execute: Any
+) -> None:
+    class Working(Comments):
+        @work(exclusive=True)
+        async def look_up(self) -> None:
+            pass
+
+    view = Working(source, "unscoped")
+    async with shown(view):
+        await view.look_up().wait()
+        await execute("INSERT INTO comments VALUES (1, 1)")
+        await until(lambda: view.ids == [1])
 
 
 async def test_a_view_may_show_other_entities_too(
