@@ -166,7 +166,7 @@ async def test_a_screen_is_a_live_view_and_textual_s_own_messages_stay_out_of_it
         await pilot.hover(offset=(5, 5))
         screen.query_one(Label).update("What is said")
         await pilot.pause()
-        assert screen.told == ()
+        assert not screen.told
         await execute("INSERT INTO comments VALUES (1, 1)")
         await execute("UPDATE comments SET body = 'x'")
         await until(lambda: screen.told)
