@@ -55,6 +55,11 @@ class Broker:
             stream.end()
         await self.pubsub.close()
 
+    def lose(self, count: int) -> None:
+        """Tell every stream that messages are lost, of which nobody knows whose they were."""
+        for stream in list(self._streams):
+            stream.lose(count)
+
     def subscribe(
         self, entity: str | None, *, id: Any = None, scope: Mapping[str, Any] | None = None
     ) -> Stream:
