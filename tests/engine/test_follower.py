@@ -19,6 +19,7 @@ from eventscope.message import Stream
 from eventscope.pubsub.live import LiveView
 from eventscope.queue.base import QueueError
 from eventscope.queue.file_lock import holder
+from eventscope.queue.outside import OutsideQueue
 from eventscope.settings import Settings, SettingsError
 from tests.conftest import Connection, MakeSettings
 from tests.engine.conftest import Write
@@ -169,14 +170,29 @@ async def test_nobody_hears_of_what_the_file_held_before(
             async with Follower(app, settings), app.subscribe("notes") as stream:
                 await notes(10 + _)
                 assert ids(await take(stream, 1)) == [10 + _]
-    app = make_app()
-    async with (  # before there is an engine
-        Follower(app, settings),
-        app.subscribe("notes") as stream,
-        Engine(make_app(), settings),
-    ):
-        await notes(20)
-        assert ids(await take(stream, 1)) == [20]
+
+
+async def test_who_looks_at_a_file_that_nobody_has_open_sees_when_somebody_has(
+    notes: Write, settings: Settings, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Engine(make_app(), settings) as engine:
+        await notes(1)
+        await engine.settle(60)
+    app, looks = make_app(), asyncio.Event()
+    follower = Follower(app, settings)
+    has_changed = OutsideQueue.has_changed
+
+    async def noting(queue: OutsideQueue) -> bool:
+        if not queue.is_live:
+            looks.set()
+        return await has_changed(queue)
+
+    monkeypatch.setattr(OutsideQueue, "has_changed", noting)
+    async with follower, app.subscribe("notes") as stream:
+        await looks.wait()
+        async with Engine(make_app(), settings):
+            await notes(20)
+            assert ids(await take(stream, 1)) == [20]
 
 
 async def test_a_file_that_was_made_anew_is_followed_from_the_same_place(
