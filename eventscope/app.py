@@ -284,8 +284,8 @@ class EventScope:
     ) -> Stream:
         """Hear what happens to a table, from now on: ``async with app.subscribe(...) as stream``.
 
-        Works where an engine runs the application in this process. The stream hears of more with
-        ``stream.join``.
+        Works inside of ``async with Engine(app)``; or of ``async with Follower(app)``, where the
+        engine is another process. The stream hears of more with ``stream.join``.
 
         Args:
             entity: the table; ``*`` for all of them; None for nothing yet.
@@ -297,7 +297,7 @@ class EventScope:
             NotRunning: no engine runs the application.
         """
         if self.open_stream is None:
-            raise self._not_running("subscribe")
+            raise self._not_running("subscribe", " or, beside its process, `Follower(app)`")
         return self.open_stream(entity, id=id, scope=scope)
 
     async def token(self, connection: Connection) -> str:
@@ -323,7 +323,7 @@ class EventScope:
             timeout: in seconds.
 
         Raises:
-            TimeoutError: it has taken longer; so it does for an operator that halts or is paused.
+            TimeoutError: it has taken longer; it names what is waited for, as a halted operator.
             InvalidToken: it is no token.
             DeclarationError: there is no such operator.
             NotRunning: no engine runs the application in this process, or it ends.
@@ -360,10 +360,10 @@ class EventScope:
             raise self._not_running(what)
         return self.progress
 
-    def _not_running(self, what: str) -> NotRunning:
+    def _not_running(self, what: str, otherwise: str = "") -> NotRunning:
         return NotRunning(
             f"application {self.name!r} is not running in this process: "
-            f"{what} inside of `async with Engine(app)`"
+            f"{what} inside of `async with Engine(app)`{otherwise}"
         )
 
     def _add(self, operator: Operator) -> None:

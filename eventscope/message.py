@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
 from eventscope.event import Event
 
@@ -18,8 +17,7 @@ with ``*`` for every value when a TRUNCATE has emptied all of them; or ``()``, a
 ANYWHERE: Final[Scope] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An event on one channel."""
 
     kind: Kind
@@ -28,7 +26,8 @@ class Message:
     entity: str
     """The table as it was subscribed to; for a row of a partition that may be the whole."""
     dropped: int = 0
-    """Messages that were lost right before this one, since their listener was too slow."""
+    """Messages that were lost right before this one, since their listener was too slow. For one
+    that follows an engine of another process, and was behind what its queue keeps: events."""
 
 
 class Stream(Protocol):

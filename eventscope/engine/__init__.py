@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from eventscope.engine.core import Engine
+    from eventscope.engine.follower import Follower
     from eventscope.engine.ring import EventRing
     from eventscope.engine.snapshot import Snapshot
 
-__all__ = ["Engine", "EventRing", "Snapshot"]
+__all__ = ["Engine", "EventRing", "Follower", "Snapshot"]
 
-_HOMES: Final = {"Engine": "core", "EventRing": "ring", "Snapshot": "snapshot"}
+_HOMES: Final = {
+    "Engine": "core",
+    "EventRing": "ring",
+    "Follower": "follower",
+    "Snapshot": "snapshot",
+}
 
 
 def __getattr__(name: str) -> Any:

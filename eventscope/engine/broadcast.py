@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
@@ -13,7 +13,6 @@ from eventscope.app import EventScope
 from eventscope.event import ROW_EVENTS
 from eventscope.pubsub.base import PubSub
 from eventscope.pubsub.channels import Announcement, announcements
-from eventscope.queue.base import Queue
 from eventscope.queue.event import QueuedEvent
 from eventscope.replication.assembly import Counts
 from eventscope.replication.pgoutput import EVENT_TYPE_OF
@@ -26,17 +25,49 @@ _READ: Final = 100
 _KINDS: Final = frozenset(kind for kind, type in EVENT_TYPE_OF.items() if type in ROW_EVENTS)
 
 
+class Due(NamedTuple):
+    """What is to be published next."""
+
+    events: list[QueuedEvent]
+    until: int
+    """The last event that is done with then."""
+
+
+class Log(Protocol):
+    """As much of a queue as there is to be told of."""
+
+    @property
+    def last_seq(self) -> int:
+        """The last visible event."""
+
+    @property
+    def relations(self) -> Mapping[int, Relation]:
+        """What describes the events."""
+
+    async def read(self, after: int, relations: Collection[int], limit: int) -> list[QueuedEvent]:
+        """The first events after ``after`` of some relations."""
+
+
 class Broadcast:
     """Publishes the events of tables that somebody listens to, and reads no others.
 
     It keeps a position of its own, so that neither the reader nor an operator waits for it.
+
+    Args:
+        app: whose tables and scopes.
+        queue: where the events are.
+        pubsub: where they go.
+        position: the last event that is not to be told of any more; by default the last visible.
     """
 
-    def __init__(self, app: EventScope, queue: Queue, pubsub: PubSub) -> None:
+    def __init__(
+        self, app: EventScope, queue: Log, pubsub: PubSub, position: int | None = None
+    ) -> None:
+        self.position = queue.last_seq if position is None else position
+        """The last event that has been told of, or is of no interest."""
         self._scopes = {entity: app.scopes(entity) for entity in app.entities}
         self._queue = queue
         self._pubsub = pubsub
-        self._position = queue.last_seq
         self._behind = asyncio.Event()
         self._went_on = asyncio.Event()
 
@@ -46,35 +77,41 @@ class Broadcast:
         if any(kind in _KINDS and self._heard(relations[version]) for version, kind in counts):
             self._behind.set()
         elif not self._behind.is_set():
-            self._position = self._queue.last_seq
+            self.position = self._queue.last_seq
 
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
             await self._behind.wait()
-            await self._publish()
+            await self.publish(await self.read())
             self._went_on.set()
-            if self._position == self._queue.last_seq:
+            if self.position == self._queue.last_seq:
                 self._behind.clear()
 
     async def reach(self, seq: int) -> None:
         """Wait until everything up to ``seq`` has been published."""
-        while self._position < seq:
+        while self.position < seq:
             self._went_on.clear()
             await self._went_on.wait()
 
-    async def _publish(self) -> None:
+    async def read(self) -> Due:
+        """The next events that somebody listens to."""
         visible = self._queue.last_seq
         versions = [v for v, r in self._queue.relations.items() if self._heard(r)]
-        events = await self._queue.read(self._position, versions, _READ)
+        events = await self._queue.read(self.position, versions, _READ)
+        is_all = len(events) < _READ
+        return Due(events, max(self.position, visible) if is_all else events[-1].seq)
+
+    async def publish(self, due: Due) -> None:
+        """Tell of what has been read."""
         announced: list[Announcement] = []
-        for queued in events:
+        for queued in due.events:
             with self._reporting("an event cannot be announced", queued):
                 announced += self._of(queued)
         if announced:
-            with self._reporting(f"pubsub failed with {len(announced)} messages", events[-1]):
+            with self._reporting(f"pubsub failed with {len(announced)} messages", due.events[-1]):
                 await self._pubsub.publish(announced)
-        self._position = events[-1].seq if len(events) == _READ else max(self._position, visible)
+        self.position = due.until
 
     def _of(self, queued: QueuedEvent) -> Iterator[Announcement]:
         if queued.message[0] not in _KINDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -48,6 +48,8 @@ class EngineProgress:
         """The last event and the end of each transaction that somebody has still to apply."""
         self._before = queue.last_seq
         """What has to be applied of transactions before those, which are not told apart."""
+        self._announced = queue.last.end_lsn if queue.last is not None else Lsn(0)
+        """The end of the last transaction that operators have heard of."""
         self._seen = Lsn(0)
         self._waits: set[asyncio.Event] = set()
         self._ahead: dict[asyncio.Event, Lsn] = {}
@@ -74,6 +76,7 @@ class EngineProgress:
         """Hear of new visible transactions."""
         self._extend(batch.transactions)
         if batch.transactions:
+            self._announced = batch.transactions[-1].end_lsn
             self.statuses.announce(batch.counts, batch.transactions[0].first_seq)
         self._tell()
 
@@ -82,12 +85,17 @@ class EngineProgress:
         if operator is not None and operator not in self._runners:
             known = ", ".join(self._runners) or "none"
             raise DeclarationError(f"there is no operator {operator!r}; there are: {known}")
-        async with asyncio.timeout(timeout):
-            if asyncio.get_running_loop() is self._loop:
-                await self._wait(lsn, operator)
-            else:
-                waiting = asyncio.run_coroutine_threadsafe(self._wait(lsn, operator), self._loop)
-                await asyncio.wrap_future(waiting)
+        try:
+            async with asyncio.timeout(timeout):
+                if asyncio.get_running_loop() is self._loop:
+                    await self._wait(lsn, operator)
+                else:
+                    waiting = self._wait(lsn, operator)
+                    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(waiting, self._loop))
+        except TimeoutError:
+            raise TimeoutError(
+                f"not applied within {timeout:g} s: {self._awaited(lsn, operator)}"
+            ) from None
 
     def processed(self, lsn: Lsn) -> bool:
         """Whether every operator has applied what was committed before ``lsn``."""
@@ -116,8 +124,7 @@ class EngineProgress:
             self._tell()
 
     async def _wait(self, lsn: Lsn, operator: str | None) -> None:
-        runners = self._runners.values() if operator is None else [self._runners[operator]]
-        moved = asyncio.Event()
+        runners, moved = self._waited_for(operator), asyncio.Event()
         self._waits.add(moved)
         try:
             while not (lsn <= self._seen_now() and self._is_applied(lsn, runners)):
@@ -136,6 +143,22 @@ class EngineProgress:
             self._waits.discard(moved)
             self._ahead.pop(moved, None)
 
+    def _waited_for(self, operator: str | None) -> Collection[Runner]:
+        return self._runners.values() if operator is None else [self._runners[operator]]
+
+    def _awaited(self, lsn: Lsn, operator: str | None) -> str:
+        """What a wait for ``lsn`` still waits for, in words."""
+        seen = self._seen_now()
+        if lsn > seen:
+            return (
+                f"the stream ({self._reader.state}) has come to {seen}, and the token stands for "
+                f"{lsn}; one of another server means nothing here"
+            )
+        runners = self._waited_for(operator)
+        late = [one for one in runners if one.done < self._last_before(lsn)]
+        states = [f"operator {one.operator.name!r} is {one.state}" for one in late]
+        return ", ".join(states) or "it has been meanwhile"
+
     def _check_running(self) -> None:
         if self._has_ended:
             raise NotRunning(f"application {self._app.name!r} has ended meanwhile")
@@ -151,8 +174,15 @@ class EngineProgress:
         return ends[place - 1][0] if place else self._before
 
     def _seen_now(self) -> Lsn:
-        """Where all that ended before is in the queue; a lost connection takes nothing back."""
-        self._seen = max(self._seen, self._reader.seen)
+        """Where all that ended before is in the queue; a lost connection takes nothing back.
+
+        What is in the queue, and of which operators have not heard yet, does not count: another
+        thread may ask in between.
+        """
+        announced, seen, last = self._announced, self._reader.seen, self._queue.last
+        if last is not None and last.end_lsn > announced:
+            seen = min(seen, announced)
+        self._seen = max(self._seen, seen)
         return self._seen
 
     def _extend(self, transactions: Iterable[Transaction]) -> None:

@@ -17,7 +17,8 @@ class PubSub(Protocol):
 
     Each listener hears the messages of a channel in the order of their publication, and those of
     several channels too. What is said to a family of channels is heard on each of them, and who
-    listens to a family hears all of them (see ``Channel``).
+    listens to a family hears all of them (see ``Channel``); each message once, also if he listens
+    to one of them besides.
     """
 
     def wants(self, entity: str) -> bool:

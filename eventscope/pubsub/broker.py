@@ -55,6 +55,11 @@ class Broker:
             stream.end()
         await self.pubsub.close()
 
+    def lose(self, count: int) -> None:
+        """Tell every stream that messages are lost, of which nobody knows whose they were."""
+        for stream in list(self._streams):
+            stream.lose(count)
+
     def subscribe(
         self, entity: str | None, *, id: Any = None, scope: Mapping[str, Any] | None = None
     ) -> Stream:
@@ -75,6 +80,11 @@ class Broker:
         """
         if id is not None and scope is not None:
             raise DeclarationError(f"subscription to {entity!r}: want id or scope, not both")
+        if isinstance(id, Mapping) or id in ([], ()):
+            raise DeclarationError(
+                f"subscription to {entity!r}: id is the value of its key, or a list of the values "
+                f"of several columns, not {id!r}"
+            )
         if entity == channels.EVERY and id is None and scope is None:
             return channels.unscoped(entity)
         name, declared = entity_name(*split_entity(entity)), self.app.scopes(entity)

@@ -148,15 +148,16 @@ def _picked(columns: Iterable[str], row: Mapping[str, Any] | None) -> tuple[Any,
     """The values of columns; None if one is not known."""
     if row is None:
         return None
-    values = tuple(row.get(column, UNCHANGED) for column in columns)
-    return None if any(value is UNCHANGED for value in values) else values
+    values = tuple([row.get(column, UNCHANGED) for column in columns])
+    return None if UNCHANGED in values else values
 
 
 def _within(scope: DeclaredScope, row: Mapping[str, Any] | None) -> Values | None:
     """Where a row is in a scope; None if that is not known."""
-    columns, led = zip(*scope, strict=True)
-    values = _picked(columns, row)
-    return None if values is None else tuple(zip(led, values, strict=True))
+    values = _picked([column for column, _ in scope], row)
+    if values is None:
+        return None
+    return [(led, value) for (_, led), value in zip(scope, values, strict=True)]
 
 
 def _told(values: Values) -> Scope:
@@ -168,7 +169,7 @@ def _segment(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.translate(_RESERVED)
+    return text if text.isalnum() else text.translate(_RESERVED)
 
 
 def _text(value: Any) -> str:

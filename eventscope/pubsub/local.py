@@ -76,4 +76,6 @@ class LocalPubSub:
         if channel.name == channel.family:
             with self._changing:
                 return dict.fromkeys(chain.from_iterable(family.values()))
-        return (*family.get(channel.name, _NOBODY), *family.get(channel.family, _NOBODY))
+        here = family.get(channel.name, _NOBODY)
+        everywhere = family.get(channel.family, _NOBODY)
+        return dict.fromkeys((*here, *everywhere)) if here and everywhere else here or everywhere

@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final, Self
 
 from eventscope.message import Message
@@ -44,6 +43,9 @@ class Stream:
         self._capacity = capacity
         self._messages: deque[Message] = deque()
         self._dropped = 0
+        """Messages that were lost before those that wait."""
+        self._lost = 0
+        """Messages that were lost after them."""
         self._changing = threading.Lock()
         self._ended = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,11 +85,19 @@ class Stream:
             if self._ended:
                 return
             was_empty = not self._messages
+            if self._lost:
+                message = message._replace(dropped=message.dropped + self._lost)
+                self._lost = 0
             if len(self._messages) >= self._capacity:
                 self._dropped += 1 + self._messages.popleft().dropped
             self._messages.append(message)
         if was_empty:
             self._wake()
+
+    def lose(self, count: int) -> None:
+        """Hear that messages are lost after those that have come; from any thread."""
+        with self._changing:
+            self._lost += count
 
     def end(self) -> None:
         """Let the listener come to an end after what has arrived; from any thread."""
@@ -106,7 +116,7 @@ class Stream:
                 if self._messages:
                     message = self._messages.popleft()
                     lost, self._dropped = self._dropped, 0
-                    return replace(message, dropped=lost + message.dropped) if lost else message
+                    return message._replace(dropped=lost + message.dropped) if lost else message
                 self._arrived.clear()
             if self._ended:
                 raise StopAsyncIteration

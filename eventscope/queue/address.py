@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from eventscope.queue.faults import not_opened
+
+_AS_IT_IS: Final = "mode=ro&immutable=1"
 
 
 def to_read(path: Path, *, in_use: bool) -> str:
@@ -22,7 +25,12 @@ def to_read(path: Path, *, in_use: bool) -> str:
         raise not_opened(path, "it is a symbolic link")
     # without a log beside it nobody writes, and to read it as it is leaves no files behind
     written = in_use or Path(f"{path}-wal").exists()
-    return _address(path, "mode=ro" if written else "mode=ro&immutable=1")
+    return _address(path, "mode=ro" if written else _AS_IT_IS)
+
+
+def is_of_a_moment(place: str) -> bool:
+    """Whether what is read there stays as it was, whoever writes meanwhile."""
+    return place.endswith(_AS_IT_IS)
 
 
 def to_write(path: Path) -> str:

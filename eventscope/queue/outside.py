@@ -17,6 +17,7 @@ from typing import Final
 import aiosqlite
 import msgspec
 
+from eventscope.event import Lsn
 from eventscope.queue import address
 from eventscope.queue.base import QueueError
 from eventscope.queue.desk_view import DeskView
@@ -43,12 +44,17 @@ class OutsideQueue(LogView, DeskView):
     Reads like the queue itself, and knows which process has it open.
     """
 
-    def __init__(self, path: Path, view: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path, view: aiosqlite.Connection, *, is_live: bool = True) -> None:
+        self.is_live = is_live
+        """Whether it can see what is written from now on."""
+        self.end = Lsn(0)
+        """The end of the last transaction that was visible."""
         self._path = path
         self._view = self._desk = view
         self._last_seq = 0
         self._oldest_seq = 1
         self._relations: dict[int, Relation] = {}
+        self._version = -1
 
     @property
     def path(self) -> Path:
@@ -89,11 +95,29 @@ class OutsideQueue(LogView, DeskView):
         with writing(self.path):
             await self._desk.execute("DELETE FROM request WHERE id = ?", (id,))
 
+    async def has_changed(self) -> bool:
+        """Whether anything at all has been written since the question before this one."""
+        [(version,)] = await self._seen("PRAGMA data_version", ())
+        before, self._version = self._version, version
+        return bool(before != version)
+
+    @asynccontextmanager
+    async def at_once(self) -> AsyncIterator[None]:
+        """Look again, and read within this block what was there at that moment."""
+        await self._seen("BEGIN", ())
+        try:
+            await self.refresh()
+            yield
+        finally:
+            await self._seen("COMMIT", ())
+
     async def refresh(self) -> None:
         """Look again how far the log has come."""
-        [(last,)] = await self._seen("SELECT coalesce(max(last_seq), 0) FROM txn", ())
+        [(last, end)] = await self._seen(
+            "SELECT coalesce(max(last_seq), 0), coalesce(max(end_lsn), 0) FROM txn", ()
+        )
         [(oldest,)] = await self._seen("SELECT min(seq) FROM event WHERE seq <= ?", (last,))
-        self._last_seq = last
+        self._last_seq, self.end = last, Lsn(end)
         self._oldest_seq = oldest if oldest is not None else last + 1
         for version, description in await self._seen(
             "SELECT version, description FROM relation WHERE version > ?",
@@ -109,8 +133,9 @@ async def opened(path: Path) -> AsyncIterator[OutsideQueue]:
     Raises:
         QueueError: there is none, or it is damaged, not ours, or of another version.
     """
-    async with _connected(path, address.to_read(path, in_use=bool(holder(path)))) as connection:
-        queue = OutsideQueue(path, connection)
+    place = address.to_read(path, in_use=bool(holder(path)))
+    async with _connected(path, place) as connection:
+        queue = OutsideQueue(path, connection, is_live=not address.is_of_a_moment(place))
         await queue.refresh()
         yield queue
 

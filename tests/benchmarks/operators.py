@@ -34,12 +34,12 @@ from eventscope.engine.commands import Pause, Resume
 from eventscope.settings import Settings
 
 _POSTS: Final = 1_000
-_NAME: Final = "post_with_comments_counts"
+NAME: Final = "post_with_comments_counts"
 TABLES: Final = f"""
 CREATE TABLE posts (id bigint PRIMARY KEY, title text);
 CREATE TABLE comments (id bigserial PRIMARY KEY, post_id bigint, body text);
 CREATE INDEX ON comments (post_id);
-CREATE TABLE {_NAME} (id bigint PRIMARY KEY, title text, comments_count bigint);
+CREATE TABLE {NAME} (id bigint PRIMARY KEY, title text, comments_count bigint);
 ALTER TABLE comments REPLICA IDENTITY FULL;
 CREATE TABLE original_queue (id uuid PRIMARY KEY, event jsonb);
 CREATE TABLE original_status (entity text PRIMARY KEY, stamp bigint, updated_at timestamp);
@@ -47,11 +47,11 @@ INSERT INTO posts SELECT n, 'post ' || n FROM generate_series(1, {_POSTS}) n;
 CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_notify('derived', NEW.id::text); RETURN NULL; END $$;
 """
-_TRIGGER: Final = (
-    f"CREATE TRIGGER tell AFTER INSERT OR UPDATE ON {_NAME} FOR EACH ROW EXECUTE FUNCTION tell()"
+TRIGGER: Final = (
+    f"CREATE TRIGGER tell AFTER INSERT OR UPDATE ON {NAME} FOR EACH ROW EXECUTE FUNCTION tell()"
 )
 _MERGE: Final = f"""
-MERGE INTO {_NAME} dest
+MERGE INTO {NAME} dest
 USING (
   SELECT p.id, p.title, COUNT(c.id) AS comments_count
   FROM posts p LEFT JOIN comments c ON c.post_id = p.id
@@ -104,13 +104,13 @@ async def _catch_up(url: str, ids: Ids, form: str, directory: Path) -> tuple[flo
     settings = Settings.load(
         url=url, slot_name=f"slot_{time.monotonic_ns()}", queue_path=directory / "queue.db"
     )
-    async with Engine(_application(form), settings) as engine:
-        await engine.command(Pause(_NAME))
+    async with Engine(application(form), settings) as engine:
+        await engine.command(Pause(NAME))
         _write(url, ids)
         while engine.snapshot().operators[0].depth < len(ids):  # noqa: ASYNC110 - no events
             await asyncio.sleep(0.05)
         began = time.perf_counter(), time.process_time()
-        await engine.command(Resume(_NAME))
+        await engine.command(Resume(NAME))
         while engine.snapshot().operators[0].depth:  # noqa: ASYNC110 - no events
             await asyncio.sleep(0.002)
         seconds, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
@@ -119,10 +119,11 @@ async def _catch_up(url: str, ids: Ids, form: str, directory: Path) -> tuple[flo
     return len(ids) / seconds, 1e6 * cpu / len(ids)
 
 
-def _application(form: str) -> EventScope:
+def application(form: str) -> EventScope:
+    """With the README's operator; its SQL as it is (``$1``), or for an ``array`` of ids."""
     app = EventScope("benchmark")
     app.query(
-        _NAME,
+        NAME,
         sql=_SQL[form],
         ids={"comments": "post_id", "posts": "id"},
         delete_with=["posts"],
@@ -131,13 +132,13 @@ def _application(form: str) -> EventScope:
     return app
 
 
-app = _application("$1")
+app = application("$1")
 """What the latency is measured of."""
 
 
 def _empty(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE comments, {_NAME}")
+        connection.execute(f"TRUNCATE comments, {NAME}")
 
 
 def _write(url: str, ids: Ids) -> None:
@@ -158,7 +159,7 @@ def latencies(url: str, count: int) -> list[float]:
         psycopg.connect(url, autocommit=True) as writing,
         psycopg.connect(url, autocommit=True) as hearing,
     ):
-        writing.execute(_TRIGGER)
+        writing.execute(TRIGGER)
         hearing.execute("LISTEN derived")
         for n in range(count + 20):
             writing.execute(
@@ -168,7 +169,7 @@ def latencies(url: str, count: int) -> list[float]:
             if not list(hearing.notifies(timeout=30, stop_after=1)):
                 raise TimeoutError("the derived row never came")
             found.append(1000 * (time.perf_counter() - began))
-        writing.execute(f"DROP TRIGGER tell ON {_NAME}")
+        writing.execute(f"DROP TRIGGER tell ON {NAME}")
     return sorted(found[20:])
 
 

@@ -43,7 +43,7 @@ async def test_history_is_not_given_up_before_it_has_been_heard_of(
         reach, prune = engine._broadcast.reach, engine._queue.prune
 
         async def reaching(seq: int) -> None:
-            if engine._broadcast._position < seq:
+            if engine._broadcast.position < seq:
                 waits_or_pruned.set()
             await reach(seq)
 

@@ -22,7 +22,7 @@ SCOPE = scoped("comments", [("posts", 123)])
 BY_POST: DeclaredScope = (("post_id", "posts"),)
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", "tests.pubsub.plain:PlainPubSub"])
 async def pubsub(request: pytest.FixtureRequest) -> AsyncIterator[PubSub]:
     adapter = build(request.param)
     yield adapter
@@ -97,6 +97,15 @@ async def test_what_is_said_to_a_family_is_heard_once_by_each_of_its_listeners(
         await pubsub.publish([*said(every(SCOPE), 1), *said(other, 2)])
         assert await heard(both, 2) == [1, 2]
         assert await heard(one, 2) == [1, 2]
+
+
+async def test_who_listens_to_a_channel_and_to_its_family_hears_each_message_once(
+    pubsub: PubSub,
+) -> None:
+    async with stream(pubsub, COMMENTS, every(COMMENTS), SCOPE, every(SCOPE)) as listener:
+        await pubsub.publish([*said(COMMENTS, 1), *said(SCOPE, 2), *said(every(SCOPE), 3)])
+        await pubsub.publish([*said(unscoped("posts"), 4), *said(COMMENTS, 5)])
+        assert await heard(listener, 5) == [1, 2, 3, 4, 5]
 
 
 async def test_to_subscribe_twice_is_to_subscribe_once(pubsub: PubSub) -> None:

@@ -13,6 +13,7 @@ from eventscope.engine import Engine
 from eventscope.engine.thread import EngineThread
 from eventscope.errors import NotRunning
 from eventscope.message import Stream
+from eventscope.pubsub.stream import CAPACITY
 from eventscope.settings import Settings
 from tests.conftest import Connection
 from tests.pubsub.conftest import Run
@@ -220,8 +221,14 @@ async def test_what_cannot_be_subscribed_to_is_named_with_the_cure(
             app.subscribe("posts", scope={"author_id": 1})
         with pytest.raises(DeclarationError, match="want id or scope, not both"):
             app.subscribe("comments", id=1, scope={"post_id": 1})
+        for id in ([], (), {"id": 1}):
+            with pytest.raises(DeclarationError, match="id is the value of its key, or a list"):
+                app.subscribe("comments", id=id)
     with pytest.raises(NotRunning):
         app.subscribe("comments")
+
+
+SLOW = 0
 
 
 def _topic(number: int) -> tuple[dict[str, Any], list[int]]:
@@ -239,10 +246,16 @@ async def test_two_hundred_subscribers_each_hear_exactly_their_own_in_order(
     app: EventScope, run: Run, settings: Settings
 ) -> None:
     heard: dict[int, list[Message]] = {number: [] for number in range(200)}
+    all_but_slow_are_done = asyncio.Event()
 
     async def listen(number: int, stream: Stream) -> None:
         async for message in stream:  # until the engine ends
             heard[number].append(message)
+            if number == SLOW:
+                await all_but_slow_are_done.wait()
+
+    def is_done(number: int) -> bool:
+        return len(heard[number]) >= len(_topic(number)[1])
 
     async with asyncio.TaskGroup() as tasks, Engine(app, settings):
         for number in heard:
@@ -253,7 +266,11 @@ async def test_two_hundred_subscribers_each_hear_exactly_their_own_in_order(
                 "INSERT INTO comments SELECT n, n % 200"
                 f" FROM generate_series({start}, {start + 199}) n"
             )
-        await until(lambda: all(len(heard[n]) >= len(_topic(n)[1]) for n in heard))
+        await until(lambda: all(is_done(number) for number in heard if number != SLOW))
+        all_but_slow_are_done.set()
+    slow = heard.pop(SLOW)
+    assert [told(message)[2] for message in slow] == [0, *range(2000 - CAPACITY, 2000)]
+    assert [message.dropped for message in slow[:3]] == [0, 1999 - CAPACITY, 0]
     for number, messages in heard.items():
         assert [told(message)[2] for message in messages] == _topic(number)[1]
         assert sum(message.dropped for message in messages) == 0
