@@ -1,12 +1,16 @@
 """The most discussed posts, live: a Textual program that shows a derived table as it changes.
 
-``python -m operators_example.live_posts`` brings a blog of its own, as ``eventscope demo`` does.
+``python -m operators_example.live_posts`` brings a blog of its own, as ``eventscope demo`` does. Or
+it listens to the engine of another process: ``python -m operators_example.live_posts blog`` beside
+``eventscope demo --directory blog``.
 """
 
 import asyncio
 import signal
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -17,11 +21,11 @@ from textual.color import Color
 from textual.widgets import Footer, Header, Static
 
 from eventscope import Message
-from eventscope.demo.playground import Playground
+from eventscope.demo.embedded import DemoUnavailable
+from eventscope.demo.playground import Playground, settings_for, url_beside
 from eventscope.demo.traffic import RATE
-from eventscope.engine import Engine
+from eventscope.engine import Engine, Follower
 from eventscope.inspection.text import safe_text
-from eventscope.settings import Settings
 from eventscope.textual import LiveView
 from operators_example import DERIVED, app
 from operators_example.post_with_comments_counts import TABLE
@@ -134,24 +138,36 @@ class LivePosts(App[None]):
         yield Footer()
 
 
-async def show(settings: Settings, url: str) -> None:
-    """Run the engine and, in the same loop, the program."""
+async def show(engine: Engine | Follower, url: str) -> None:
+    """Run the engine, or what listens to that of another process, and the program."""
     program = LivePosts(url)
     for end in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(end, program.exit)
-    async with Engine(app, settings):
+    async with engine:
         await program.run_async()
 
 
-def main() -> None:
-    """Show the demo's blog, with people who use it."""
+def show_own() -> None:
+    """Show a blog of our own, with people who use it."""
     tables = [table.ddl for table in DERIVED]
     with (
         Playground(tables, directory=None, seed=1, rate=RATE) as playground,
         playground.traffic_in_background(None),
     ):
-        asyncio.run(show(playground.settings, playground.url))
+        asyncio.run(show(Engine(app, playground.settings), playground.url))
+
+
+def show_other(directory: Path) -> None:
+    """Show the blog of a demo that runs in a directory."""
+    try:
+        url = url_beside(directory)
+    except DemoUnavailable as error:
+        sys.exit(f"live_posts: {error}")
+    asyncio.run(show(Follower(app, settings_for(url, directory)), url))
 
 
 if __name__ == "__main__":
-    main()
+    if directories := sys.argv[1:]:
+        show_other(Path(directories[0]))
+    else:
+        show_own()

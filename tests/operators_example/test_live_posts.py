@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from eventscope.engine import Engine
-from operators_example.live_posts import LivePosts, Posts
+from operators_example.live_posts import LivePosts, Posts, show_other
 from tests.conftest import Connection
+from tests.programs import running
 from tests.terminal import Terminal
 from tests.waiting import until
 
@@ -51,6 +57,28 @@ def test_it_brings_a_blog_of_its_own_and_leaves_the_terminal_as_it_was() -> None
     terminal.program.send("q")
     assert terminal.until_it_ends() == 0
     terminal.assert_left_as_it_was()
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Where a demo may keep its database; under root, PostgreSQL runs as somebody else."""
+    with TemporaryDirectory() as parent:
+        Path(parent).chmod(0o711)
+        yield Path(parent) / "blog"
+
+
+async def test_it_shows_the_blog_of_a_demo_that_runs_elsewhere(directory: Path) -> None:
+    arguments = ["demo", "--headless", "--log-format", "json", "--directory", directory]
+    async with running(*arguments, cwd=directory.parent) as demo:
+        await demo.logged("streaming")
+        terminal = Terminal(80, 24, "operators_example.live_posts", str(directory))
+        await asyncio.to_thread(terminal.until, "+1")
+        terminal.program.send("q")
+        assert await asyncio.to_thread(terminal.until_it_ends) == 0
+        demo.terminate()
+        await demo.ended()
+    with pytest.raises(SystemExit, match=f"no database runs in {directory}: start it with"):
+        show_other(directory)
 
 
 def showing(app: Any) -> Callable[..., bool]:

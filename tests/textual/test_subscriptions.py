@@ -8,8 +8,10 @@ import pytest
 from textual.reactive import reactive
 
 from eventscope import EventScope, Message
+from eventscope.engine import Engine, Follower
 from eventscope.engine.thread import EngineThread
 from eventscope.errors import DeclarationError
+from eventscope.settings import Settings
 from eventscope.textual import Params
 from tests.textual.comments import (
     BY_POST,
@@ -144,6 +146,22 @@ async def test_a_view_waits_for_the_engine_and_for_its_return(
             await asyncio.to_thread(engine.stop)
             await until(lambda: not view.is_listening)
     assert view.ids == [1, 2]
+
+
+async def test_a_view_listens_to_the_engine_of_another_process(
+    settings: Settings, execute: Execute, source: EventScope
+) -> None:
+    elsewhere = EventScope("shown")
+    elsewhere.entity("comments")
+    view = Comments(source, "unscoped", BY_POST, post_id=1)
+    async with Engine(elsewhere, settings), Follower(source, settings), shown(view):
+        await execute("INSERT INTO comments VALUES (1, 1)")
+        await until(lambda: len(view.told) == 2)
+        view.params = {"post_id": 2}
+        await until(lambda: view.stale == 2)
+        await execute("INSERT INTO comments VALUES (2, 1), (3, 2)")
+        await until(lambda: len(view.told) == 5)
+    assert [scope for _, scope, _ in view.told] == [(), FIRST_POST, (), (), (("posts", "2"),)]
 
 
 async def test_a_view_may_show_other_entities_too(
