@@ -20,7 +20,7 @@ from eventscope.demo.installation import DemoUnavailable, Installation, last_lin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DemoUnavailable", "EmbeddedServer", "ShutdownMode"]
+__all__ = ["DemoUnavailable", "EmbeddedServer", "ShutdownMode", "url_of_running"]
 
 ShutdownMode = Literal["fast", "immediate"]
 
@@ -90,8 +90,7 @@ class EmbeddedServer:
 
     def url_of(self, database: str) -> str:
         """How libpq reaches a database over the unix socket."""
-        host = quote(str(self._socket_directory), safe="")
-        return f"postgresql://{_ROLE}@/{quote(database, safe='')}?host={host}&port={self.port}"
+        return _url(database, str(self._socket_directory), self.port)
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database and return its url; one of that name is dropped, whoever uses it."""
@@ -231,6 +230,26 @@ class EmbeddedServer:
         self._undo.callback(shutil.rmtree, path, ignore_errors=True)
         path.chmod(0o711)  # its owner may not be the one who runs PostgreSQL
         return path
+
+
+def url_of_running(directory: Path, database: str) -> str:
+    """How libpq reaches a database of the server that runs in a directory.
+
+    Raises:
+        DemoUnavailable: none does.
+    """
+    try:
+        lines = (directory / "pgdata" / "postmaster.pid").read_text().splitlines()
+    except OSError as error:
+        cure = f"start it with eventscope demo --directory {directory}"
+        raise DemoUnavailable(f"no database runs in {directory}: {cure}") from error
+    port, sockets = lines[3:5]
+    return _url(database, sockets, int(port))
+
+
+def _url(database: str, sockets: str, port: int) -> str:
+    host = quote(sockets, safe="")
+    return f"postgresql://{_ROLE}@/{quote(database, safe='')}?host={host}&port={port}"
 
 
 def _free_port() -> int:

@@ -13,7 +13,7 @@ from typing import Final, Self
 import psycopg
 import structlog
 
-from eventscope.demo.embedded import EmbeddedServer
+from eventscope.demo.embedded import EmbeddedServer, url_of_running
 from eventscope.demo.schema import schema
 from eventscope.demo.traffic import Traffic
 from eventscope.settings import Settings
@@ -53,12 +53,7 @@ class Playground:
             queue = self._directory or Path(
                 self._undo.enter_context(tempfile.TemporaryDirectory(prefix="eventscope-"))
             )
-            self.settings = Settings.load(
-                url=self.url,
-                slot_name="eventscope_demo",
-                publication="eventscope_demo",
-                queue_path=queue / "queue.db",
-            )
+            self.settings = settings_for(self.url, queue)
             self._undo = self._undo.pop_all()
         return self
 
@@ -102,3 +97,27 @@ class Playground:
                 for ddl in (schema(), *self._tables):
                     connection.execute(ddl.encode())
         return server.url_of(_DATABASE)
+
+
+def url_beside(directory: Path) -> str:
+    """How libpq reaches the blog of a demo that runs in a directory.
+
+    Raises:
+        DemoUnavailable: none does.
+    """
+    return url_of_running(directory, _DATABASE)
+
+
+def settings_for(url: str, directory: Path) -> Settings:
+    """Settings for the demo's engine, or for a process beside it.
+
+    Args:
+        url: how libpq reaches the blog.
+        directory: where the queue file is.
+    """
+    return Settings.load(
+        url=url,
+        slot_name="eventscope_demo",
+        publication="eventscope_demo",
+        queue_path=directory / "queue.db",
+    )
