@@ -29,6 +29,7 @@ from eventscope.engine.ring import EventRing
 from eventscope.engine.snapshot import (
     Snapshot,
     StreamSnapshot,
+    StreamState,
 )
 from eventscope.engine.snapshots import breakpoint_snapshot, operator_snapshot
 from eventscope.engine.status import of_running
@@ -106,6 +107,7 @@ class Engine:
             await self._close()
             raise
         workforce = self._workforce
+        self._queue.be_patient()
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
@@ -129,6 +131,7 @@ class Engine:
     ) -> None:
         """Stop everything: the reader at once, operators after what they are at."""
         self._workforce.stop()
+        self._queue.be_patient(False)
         self._end_waits()
         if self._applied is None:
             await self._stop_tending()
@@ -191,13 +194,14 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """The engine as it is now."""
         reader = self._reader
+        state, detail = self._state
         return Snapshot(
             app=self.app.name,
             taken_at=time.time(),
             started_at=self._started_at,
             stream=StreamSnapshot(
-                state="stopped" if self._failure is not None else reader.state,
-                detail=str(self._failure) if self._failure is not None else reader.detail,
+                state=state,
+                detail=detail,
                 next_retry=reader.next_retry,
                 server=self._server,
                 slot=self.settings.slot_name,
@@ -224,6 +228,15 @@ class Engine:
         return await question.answer(
             Known(self.app, self.settings, self._queue, self._workforce.runners)
         )
+
+    @property
+    def _state(self) -> tuple[StreamState, str]:
+        """The state of the stream, and why it is in it."""
+        if self._failure is not None:
+            return "stopped", str(self._failure)
+        if trouble := self._queue.trouble:
+            return "blocked", trouble
+        return self._reader.state, self._reader.detail
 
     async def _open(self, settings: Settings) -> EngineProgress:
         """Open everything, each thing to be closed before those that it rests on."""

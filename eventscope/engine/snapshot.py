@@ -9,8 +9,12 @@ from typing import Literal
 from eventscope.event import EventType, Lsn
 from eventscope.operators.state import OperatorState
 
-StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "stopped"]
-"""The state of the replication stream. ``standby``: another process holds the slot."""
+StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "blocked", "stopped"]
+"""The state of the replication stream.
+
+``standby``: another process holds the slot. ``blocked``: the queue cannot be written now, so that
+nothing is acknowledged, and nothing lost.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from textual.pilot import Pilot
 
 from eventscope import EventScope
-from eventscope.demo.embedded import EmbeddedServer
 from eventscope.engine.thread import EngineThread
 from eventscope.queue.file_lock import FileLock
 from eventscope.settings import Settings, SettingsError
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.screens.start import StartScreen
-from tests.servers import fresh_database, running_server
 from tests.tui.driving import screen, toasts, until
+from tests.tui.place import Place, place, running_dashboard, says, server
 from tests.tui.scripted import ScriptedEngine
+
+__all__ = ["place", "server"]
 
 
 class Trouble(NamedTuple):
@@ -33,47 +33,6 @@ class Trouble(NamedTuple):
     settings: Settings
     said: tuple[str, ...]
     mend: Callable[[], object]
-
-
-class Place(NamedTuple):
-    """Where trouble is caused."""
-
-    server: EmbeddedServer
-    url: str
-    queue: Path
-
-    def settings(self, **more: object) -> Settings:
-        given = {"url": self.url, "slot_name": "start", "queue_path": self.queue, **more}
-        return Settings.load(**given)
-
-    @property
-    def database(self) -> str:
-        return self.url.rpartition("/")[2].partition("?")[0]
-
-    def leave(self, role: str) -> None:
-        """Drop a role with all that it owns."""
-        self.server.drop_database(self.database)
-        with psycopg.connect(self.server.url, autocommit=True) as connection:
-            connection.execute(f"DROP ROLE {role}")  # type: ignore[call-overload]
-
-    def execute(self, *statements: str) -> None:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    with running_server(tcp=True) as server:
-        yield server
-
-
-@pytest.fixture
-def place(server: EmbeddedServer, tmp_path: Path) -> Iterator[Place]:
-    with fresh_database(server) as url:
-        place = Place(server, url, tmp_path / "queue.db")
-        place.execute("CREATE TABLE notes (id int PRIMARY KEY)")
-        yield place
 
 
 @contextmanager
@@ -221,6 +180,16 @@ async def test_settings_that_cannot_be_end_the_program(place: Place) -> None:
         engine.stop()
 
 
+async def test_a_start_that_is_told_of_at_the_end_is_not_heeded() -> None:
+    engine = ScriptedEngine()
+    engine.started = False
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        start = pilot.app.screen
+    assert not pilot.app.screen_stack
+    await pilot.app._dispatch_message(StartScreen.Started().set_sender(start))
+    assert pilot.app._exception is None
+
+
 async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eventscope.tui.screens.start._AGAIN", 0.01)
     engine = ScriptedEngine()
@@ -233,12 +202,6 @@ async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "The engine runs." in toasts(pilot))
-
-
-def says(pilot: Pilot[None], words: tuple[str, ...]) -> bool:
-    """Whether all of it is on the screen, wherever its lines break."""
-    shown = " ".join(screen(pilot).split())
-    return all(each in shown for each in words)
 
 
 async def test_a_server_that_goes_and_comes_back(place: Place) -> None:
@@ -282,18 +245,6 @@ async def test_a_slot_that_is_gone_is_named_with_what_is_lost(place: Place) -> N
     await asyncio.to_thread(place.execute, "SELECT pg_drop_replication_slot('start')")
     async with running_dashboard(place) as pilot:
         await until(pilot, lambda: says(pilot, ("Cannot start", "slot start", "queue file")))
-
-
-@asynccontextmanager
-async def running_dashboard(place: Place) -> AsyncIterator[Pilot[None]]:
-    app = EventScope("start")
-    app.entity("notes")
-    engine = EngineThread(app, place.settings())
-    try:
-        async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
-            yield pilot
-    finally:
-        await asyncio.to_thread(engine.stop)
 
 
 def reading(engine: EngineThread) -> None:

@@ -149,10 +149,13 @@ class Dashboard(EventKeys):
 
     def _say_trouble(self, snapshot: Snapshot, error: BaseException | None) -> None:
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
+        is_blocked = snapshot.stream.state == "blocked"
         if error is not None:
             self.notice.say(failure_text(error), is_failure=True)
-        elif heading and self.feed.events.total:
-            self.notice.say(f"{heading}: {' '.join(lines)}" if lines else heading)
+        elif heading and (self.feed.events.total or is_blocked):
+            self.notice.say(
+                f"{heading}: {' '.join(lines)}" if lines else heading, is_failure=is_blocked
+            )
         else:
             self.notice.say("")
 

@@ -47,6 +47,9 @@ def stream_trouble(stream: StreamSnapshot, now: float) -> tuple[str, list[str]]:
         case "reconnecting":
             due = countdown(stream.next_retry, now)
             return f"{server} is out of reach", [*detail, f"Next attempt {due}.", _QUEUE_IS_SAFE]
+        case "blocked":
+            held = "The reader has stopped acknowledging; nothing is lost. It goes on by itself."
+            return "Nothing can be stored", [*detail, held]
         case "stopped":
             return "The stream has stopped", [*detail, _QUEUE_IS_SAFE]
 
