@@ -21,14 +21,13 @@ from textual.theme import Theme, ThemeProvider
 
 from eventscope.inspection.text import safe_lines, safe_text
 from eventscope.settings import Ui
-from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.dress import dress
 from eventscope.tui.memory import Memory, Remembered
 from eventscope.tui.palette import ActionProvider
 from eventscope.tui.prints import Prints, prints_in_log
 from eventscope.tui.responsiveness import responsive
 from eventscope.tui.screens.start import StartScreen
-from eventscope.tui.theme import EVENTSCOPE, THEMES
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.too_small import LEAST_HEIGHT, LEAST_WIDTH
 
@@ -119,14 +118,7 @@ class EventScopeApp(App[None]):
         self._memory = memory if memory is not None else Memory()
         self._asked_to_quit = 0.0
         self._while_running = ExitStack()
-        self.animation_level = "none"
-        for theme in THEMES:
-            self.register_theme(theme)
-        chosen = self._memory.recall().theme or self.ui.theme
-        self.theme = self._fitting(self.ui.theme if "theme" in self.ui.model_fields_set else chosen)
-        self.set_keymap(self.ui.keys)
-        if ascii.wanted(self.ui.ascii):
-            self._filters.append(ascii.AsciiFilter())
+        dress(self, self.ui, self._memory)
 
     @on(StartScreen.Started)
     def _open_dashboard(self) -> None:
@@ -188,11 +180,6 @@ class EventScopeApp(App[None]):
             kept.theme = theme.name
 
         self._memory.change(remember)
-
-    def _fitting(self, theme: str) -> str:
-        """Without colours the terminal's own ones are black on black: then it is our theme."""
-        known = self.get_theme(theme)
-        return EVENTSCOPE.name if known is None or (self.no_color and known.ansi) else theme
 
     async def on_event(self, event: events.Event) -> None:
         """Take what is pasted, which may come from anywhere, as harmless text."""
