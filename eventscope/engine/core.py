@@ -26,6 +26,7 @@ from eventscope.engine.progress import EngineProgress
 from eventscope.engine.questions import Answer, Known, Question
 from eventscope.engine.reader import Reader
 from eventscope.engine.ring import EventRing
+from eventscope.engine.slowest import slowest
 from eventscope.engine.snapshot import (
     Snapshot,
     StreamSnapshot,
@@ -209,6 +210,8 @@ class Engine:
                 stored_lsn=reader.seen,
                 acknowledged_lsn=reader.acknowledged,
                 events=reader.events,
+                wal_limit=reader.wal_limit,
+                held_back_by=self._slowest,
             ),
             operators=tuple(map(operator_snapshot, self._workforce.runners.values())),
             orphans=self._workforce.orphans,
@@ -228,6 +231,13 @@ class Engine:
         return await question.answer(
             Known(self.app, self.settings, self._queue, self._workforce.runners)
         )
+
+    @property
+    def _slowest(self) -> str | None:
+        """The operator that the slot is held back for."""
+        if self._applied is None:
+            return None
+        return slowest(self._workforce.runners, self._queue)
 
     @property
     def _state(self) -> tuple[StreamState, str]:

@@ -63,10 +63,13 @@ def place(server: EmbeddedServer, tmp_path: Path) -> Iterator[Place]:
 
 
 @asynccontextmanager
-async def running_dashboard(place: Place) -> AsyncIterator[Pilot[None]]:
-    app = EventScope("start")
-    app.entity("notes")
-    engine = EngineThread(app, place.settings())
+async def running_dashboard(
+    place: Place, app: EventScope | None = None, **settings: object
+) -> AsyncIterator[Pilot[None]]:
+    if app is None:
+        app = EventScope("start")
+        app.entity("notes")
+    engine = EngineThread(app, place.settings(**settings))
     try:
         async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
             yield pilot

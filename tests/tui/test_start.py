@@ -232,7 +232,8 @@ async def test_a_slot_that_another_process_reads_is_taken_over_when_that_ends(
         await asyncio.to_thread(reading, other)
         async with running_dashboard(place) as pilot:
             await until(pilot, lambda: "STANDBY" in screen(pilot))
-            await until(pilot, lambda: says(pilot, ("is in use by", "pid", "eventscope other")))
+            said = ("is in use by", "pid", "eventscope other", "since 2", "use --slot-name")
+            await until(pilot, lambda: says(pilot, said))
             await asyncio.to_thread(other.stop)
             await until(pilot, lambda: "LIVE" in screen(pilot))
     finally:

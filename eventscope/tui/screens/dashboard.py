@@ -32,7 +32,7 @@ from eventscope.tui.widgets.feed_pane import FeedPane
 from eventscope.tui.widgets.health_pane import HealthPane
 from eventscope.tui.widgets.log_list import LogList
 from eventscope.tui.widgets.log_pane import LogPane
-from eventscope.tui.widgets.notice import Notice, failure_text, stream_trouble
+from eventscope.tui.widgets.notice import Notice, failure_text, stream_trouble, wal_warning
 from eventscope.tui.widgets.operators_pane import OperatorsPane
 from eventscope.tui.widgets.pane import Pane
 from eventscope.tui.widgets.status_bar import StatusBar
@@ -157,7 +157,7 @@ class Dashboard(EventKeys):
                 f"{heading}: {' '.join(lines)}" if lines else heading, is_failure=is_blocked
             )
         else:
-            self.notice.say("")
+            self.notice.say(wal_warning(snapshot.stream))
 
     def _draw_event(self, *, opening: bool = False) -> None:
         selected = self.feed.selected()
