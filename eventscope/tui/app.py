@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
+from weakref import WeakKeyDictionary
 
 import structlog
 from textual import events, on
@@ -18,6 +19,8 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.theme import Theme, ThemeProvider
+from textual.widget import Widget
+from textual.widgets import Input
 
 from eventscope.inspection.text import safe_lines, safe_text
 from eventscope.settings import Ui
@@ -27,6 +30,7 @@ from eventscope.tui.memory import Memory, Remembered
 from eventscope.tui.palette import ActionProvider
 from eventscope.tui.prints import Prints, prints_in_log
 from eventscope.tui.responsiveness import responsive
+from eventscope.tui.screens.greying import GreyingScreen
 from eventscope.tui.screens.start import StartScreen
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.too_small import LEAST_HEIGHT, LEAST_WIDTH
@@ -117,6 +121,9 @@ class EventScopeApp(App[None]):
         self._alongside = alongside
         self._memory = memory if memory is not None else Memory()
         self._asked_to_quit = 0.0
+        self._filter = ""
+        """What the feed was filtered by before the engine was started again."""
+        self._key_goals: WeakKeyDictionary[events.Key, Widget | None] = WeakKeyDictionary()
         self._while_running = ExitStack()
         dress(self, self.ui, self._memory)
 
@@ -134,6 +141,7 @@ class EventScopeApp(App[None]):
         if self._engine.error is None:
             toast(self.screen, "The engine runs.")
         elif isinstance(self.screen, Dashboard):
+            self._filter = self.screen.filter_text
             self.switch_screen(StartScreen(self._engine))
 
     def on_mount(self) -> None:
@@ -173,7 +181,7 @@ class EventScopeApp(App[None]):
         from eventscope.tui.screens.dashboard import Dashboard
 
         saved = SavedFilters(self.ui.filters, self._memory)
-        return Dashboard(self._engine, FilterHistory(self._memory), saved)
+        return Dashboard(self._engine, FilterHistory(self._memory), saved, self._filter)
 
     def _remember_theme(self, theme: Theme) -> None:
         def remember(kept: Remembered) -> None:
@@ -185,7 +193,24 @@ class EventScopeApp(App[None]):
         """Take what is pasted, which may come from anywhere, as harmless text."""
         if isinstance(event, events.Paste):
             event.text = "\n".join(safe_lines(event.text))
+        elif isinstance(event, events.Key) and not event.is_forwarded:
+            self._key_goals[event] = self.focused
         await super().on_event(event)
+
+    def on_key(self, event: events.Key) -> None:
+        """Do what is to be done before a key's binding is looked up, and after the keys before it.
+
+        One that was typed before the focus had moved to an input, for which it was meant, is
+        handed on. One that is greyed is told of.
+        """
+        if not self.screen_stack:  # it ends
+            return
+        goal, screen = self.focused, self.screen
+        if isinstance(goal, Input) and goal is not self._key_goals.get(event, goal):
+            event.prevent_default()
+            goal._forward_event(events.Key(event.key, event.character))
+        elif isinstance(screen, GreyingScreen) and screen.say_why_greyed(event.key):
+            event.prevent_default()
 
     def get_key_display(self, binding: Binding) -> str:
         """Name a key, which the settings may have chosen."""

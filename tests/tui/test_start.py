@@ -20,7 +20,7 @@ from eventscope.settings import Settings, SettingsError
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.screens.start import StartScreen
-from tests.tui.driving import screen, toasts, until
+from tests.tui.driving import dashboard, screen, toasts, until
 from tests.tui.place import Place, place, running_dashboard, says, server
 from tests.tui.scripted import ScriptedEngine
 
@@ -158,6 +158,7 @@ async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
     try:
         async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: "LIVE" in screen(pilot))
+            await pilot.press("slash", *"notes", "enter")
             await asyncio.to_thread(place.execute, 'DROP PUBLICATION "events"')
             await until(pilot, lambda: "The engine has stopped" in screen(pilot))
             assert "ctrl+r" in screen(pilot)
@@ -165,6 +166,8 @@ async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
             await until(pilot, lambda: "LIVE" in screen(pilot))
             await asyncio.to_thread(place.execute, "INSERT INTO notes VALUES (4711)")
             await until(pilot, lambda: "4711" in screen(pilot))
+            assert dashboard(pilot).filter_text == "notes"
+            assert "1 of 1" in screen(pilot)
     finally:
         engine.stop()
 

@@ -73,16 +73,34 @@ class Dashboard(EventKeys):
     health = query_one(HealthPane)
     log_pane = query_one(LogPane)
 
-    def __init__(self, engine: AttachedEngine, history: FilterHistory, saved: SavedFilters) -> None:
+    def __init__(
+        self,
+        engine: AttachedEngine,
+        history: FilterHistory,
+        saved: SavedFilters,
+        filter: str = "",
+    ) -> None:
         super().__init__(engine, OperatorWatches())
         self._history = history
         self._saved = saved
+        self._filter = filter
         self._shown: Entry | None = None
+
+    @property
+    def filter_text(self) -> str:
+        """What the feed is filtered by, as it was written."""
+        filter = self.feed.events.filter
+        return "" if filter is None else filter.text
 
     @property
     def operator(self) -> OperatorSnapshot | None:
         """The operator at the cursor of its table."""
         return self.operators.selected
+
+    @property
+    def shows_operators(self) -> bool:
+        """Whether it can be seen what they are about: not where nothing is about operators."""
+        return not (self.has_class("-health") or self.has_class("-log"))
 
     @property
     def is_about_operators(self) -> bool:
@@ -121,6 +139,8 @@ class Dashboard(EventKeys):
     def on_mount(self) -> None:
         """Begin to look at the engine."""
         self.feed.focus()
+        if self._filter:
+            self.feed_pane.bar.put(self._filter)
         self.draw_state()
         self.draw_frame()
         self.set_interval(1 / frames_per_second(), self.draw_frame)
@@ -203,10 +223,9 @@ class Dashboard(EventKeys):
             self.feed.freeze()
         self._show_view(view)
         goal = self._pane(view)
-        if goal.is_shown:
-            goal.focus_first()
-        else:
-            self.call_after_refresh(goal.focus_first)
+        goal.focus_first()  # at once, also if it has no place yet: the next key is meant for it
+        if not goal.is_shown:
+            self.call_after_refresh(self.draw_state)
 
     def _show_view(self, view: View) -> None:
         for one in ("event", "health", "log"):
