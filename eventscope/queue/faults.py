@@ -49,6 +49,14 @@ def not_opened(path: Path, reason: str | None) -> QueueError:
     )
 
 
+def no_room(path: Path, reason: str | None) -> QueueError:
+    """The error for a place where there is no room even for a process id."""
+    return QueueError(
+        f"queue file {path} cannot be written: {reason}; "
+        f"nothing is lost: free space at {path.parent}, then start again"
+    )
+
+
 def unusable(path: Path, error: sqlite3.Error) -> QueueError:
     """The error for a file that SQLite cannot read."""
     if _code(error) in _CIRCUMSTANCES:

@@ -20,6 +20,7 @@ from eventscope.settings import Settings, SettingsError
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.screens.start import StartScreen
+from tests.hindrances import full, small_disk
 from tests.tui.driving import dashboard, screen, toasts, until
 from tests.tui.place import Place, place, running_dashboard, says, server
 from tests.tui.scripted import ScriptedEngine
@@ -112,6 +113,14 @@ def queue_in_use(place: Place) -> Iterator[Trouble]:
 
 
 @contextmanager
+def full_disk(place: Place) -> Iterator[Trouble]:
+    with small_disk(place.queue.parent / "disk") as disk, ExitStack() as mended:
+        mended.enter_context(full(disk))
+        said = ("No space left on device", "nothing is lost: free space at")
+        yield Trouble(place.settings(queue_path=disk / "queue.db"), said, mended.close)
+
+
+@contextmanager
 def open_transaction(place: Place) -> Iterator[Trouble]:
     with psycopg.connect(place.url) as connection:
         connection.execute("SELECT pg_current_xact_id()")
@@ -124,7 +133,7 @@ def open_transaction(place: Place) -> Iterator[Trouble]:
 
 TROUBLES = (
     no_server, wrong_password, no_table, no_privilege, low_wal_level, queue_in_use,
-    open_transaction,
+    full_disk, open_transaction,
 )  # fmt: skip
 
 
