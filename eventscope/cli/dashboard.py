@@ -7,6 +7,8 @@ import sys
 from contextlib import AbstractContextManager
 
 from eventscope.app import EventScope
+from eventscope.cli import application
+from eventscope.cli.application import ApplicationError
 from eventscope.cli.log import log_to_file
 from eventscope.errors import EventScopeError
 from eventscope.settings import Settings
@@ -22,6 +24,31 @@ def wanted(no_dashboard: bool) -> bool:
     """Whether to open the dashboard: somebody is there to look, and did not refuse."""
     attended = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
     return attended and not no_dashboard
+
+
+def loaded(target: str, settings: Settings) -> EventScope:
+    """Load an application; one that fails is shown where it fails until it is mended.
+
+    Raises:
+        ApplicationError: there is none of that name, or the person has left it as it is.
+    """
+    is_broken = False
+    while True:
+        try:
+            return application.load(target)
+        except ApplicationError as error:
+            is_broken = is_broken or error.file is not None
+            if not (is_broken and _waits_for_change(target, error, settings)):
+                raise
+
+
+def _waits_for_change(target: str, error: ApplicationError, settings: Settings) -> bool:
+    from eventscope.tui.broken import Breakage, BrokenApp
+    from eventscope.tui.preferences import check
+
+    check(settings.ui)
+    breakage = Breakage(target, error.reason, error.file, error.line, error.files)
+    return bool(BrokenApp(breakage, settings.ui).run(mouse=settings.ui.mouse))
 
 
 def run(

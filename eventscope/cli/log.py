@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
@@ -35,8 +37,20 @@ def log_to_file(path: Path, *before: Any) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-    stream = os.fdopen(descriptor, "a", buffering=1, encoding="utf-8")
+    stream = io.TextIOWrapper(
+        _LogFile(descriptor, "a"), "utf-8", errors="backslashreplace", write_through=True
+    )
     _configure(_as_text(colors=False), stream, _spelled_out, *before)
+
+
+class _LogFile(io.FileIO):
+    """Loses what its disk has no room for: the log must not end what it tells of."""
+
+    def write(self, data: Any, /) -> int:
+        """Write it at once, or not at all."""
+        with suppress(OSError):
+            super().write(data)
+        return len(data)
 
 
 def _as_text(*, colors: bool) -> Any:

@@ -49,9 +49,10 @@ def command(
     if timeout is not None and until is None:
         raise click.UsageError("--timeout needs --until caught-up")
     settings = shared.settings(**given)
-    scope = application.load(app)
     if until is None and dashboard.wanted(no_dashboard):
+        scope = dashboard.loaded(app, settings)
         return dashboard.run(scope, settings, read_only=read_only)
+    scope = application.load(app)
     from eventscope.cli import headless
 
     log_to_stream(log_format)

@@ -27,9 +27,11 @@ from eventscope.engine.questions import Answer, Known, Question
 from eventscope.engine.reader import Reader
 from eventscope.engine.resumption import Resumptions
 from eventscope.engine.ring import EventRing
+from eventscope.engine.slowest import slowest
 from eventscope.engine.snapshot import (
     Snapshot,
     StreamSnapshot,
+    StreamState,
 )
 from eventscope.engine.snapshots import breakpoint_snapshot, operator_snapshot
 from eventscope.engine.status import of_running
@@ -107,6 +109,7 @@ class Engine:
             await self._close()
             raise
         workforce = self._workforce
+        self._queue.be_patient()
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
@@ -130,6 +133,7 @@ class Engine:
     ) -> None:
         """Stop everything: the reader at once, operators after what they are at."""
         self._workforce.stop()
+        self._queue.be_patient(False)
         self._end_waits()
         if self._applied is None:
             await self._stop_tending()
@@ -192,13 +196,14 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """The engine as it is now."""
         reader = self._reader
+        state, detail = self._state
         return Snapshot(
             app=self.app.name,
             taken_at=time.time(),
             started_at=self._started_at,
             stream=StreamSnapshot(
-                state="stopped" if self._failure is not None else reader.state,
-                detail=str(self._failure) if self._failure is not None else reader.detail,
+                state=state,
+                detail=detail,
                 next_retry=reader.next_retry,
                 server=self._server,
                 slot=self.settings.slot_name,
@@ -206,6 +211,8 @@ class Engine:
                 stored_lsn=reader.seen,
                 acknowledged_lsn=reader.acknowledged,
                 events=reader.events,
+                wal_limit=reader.wal_limit,
+                held_back_by=self._slowest,
             ),
             operators=tuple(map(operator_snapshot, self._workforce.runners.values())),
             orphans=self._workforce.orphans,
@@ -225,6 +232,22 @@ class Engine:
         return await question.answer(
             Known(self.app, self.settings, self._queue, self._workforce.runners)
         )
+
+    @property
+    def _slowest(self) -> str | None:
+        """The operator that the slot is held back for."""
+        if self._applied is None:
+            return None
+        return slowest(self._workforce.runners, self._queue)
+
+    @property
+    def _state(self) -> tuple[StreamState, str]:
+        """The state of the stream, and why it is in it."""
+        if self._failure is not None:
+            return "stopped", str(self._failure)
+        if trouble := self._queue.trouble:
+            return "blocked", trouble
+        return self._reader.state, self._reader.detail
 
     async def _open(self, settings: Settings) -> EngineProgress:
         """Open everything, each thing to be closed before those that it rests on."""

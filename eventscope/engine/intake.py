@@ -201,7 +201,22 @@ class Intake:
 
     async def _store(self, batch: Batch) -> None:
         relations = await self._source.describe(batch.relations)
-        await _to_the_end(self._append(batch, relations))
+        await self._to_the_end(self._append(batch, relations))
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do all of it, also if cancelled: what is stored must be known to be.
+
+        The server hears from us meanwhile, or it would give us up while the queue is blocked.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait([task], timeout=FEEDBACK))[0]:
+                if self.stream is not None:
+                    self.stream.acknowledge(self.sent)
+        except asyncio.CancelledError:
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+        task.result()
 
     async def _append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
         await self._queue.append(batch, relations)
@@ -227,13 +242,3 @@ class Intake:
         stream.acknowledge(lsn, ask=ask)
         self.sent, self._sent_at = lsn, time.monotonic()
         failpoints.hit(failpoints.AFTER_ACKNOWLEDGE)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do all of it, also if cancelled: what is stored must be known to be."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -96,6 +96,11 @@ class Reader:
         return self._intake.sent if self._intake is not None else Lsn(0)
 
     @property
+    def wal_limit(self) -> int | None:
+        """Bytes of WAL that the server keeps for the slot at most; None if it knows no limit."""
+        return self._source.wal_limit
+
+    @property
     def seen(self) -> Lsn:
         """Every transaction that ended before this is visible in the queue."""
         if self.state != "streaming" or self._intake is None:

@@ -9,8 +9,12 @@ from typing import Literal
 from eventscope.event import EventType, Lsn
 from eventscope.operators.state import OperatorState
 
-StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "stopped"]
-"""The state of the replication stream. ``standby``: another process holds the slot."""
+StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "blocked", "stopped"]
+"""The state of the replication stream.
+
+``standby``: another process holds the slot. ``blocked``: the queue cannot be written now, so that
+nothing is acknowledged, and nothing lost.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,15 @@ class StreamSnapshot:
     """What the server was told it may forget."""
     events: int
     """Events stored since the start."""
+    wal_limit: int | None = None
+    """Bytes of WAL that the server keeps for the slot at most; None if it knows no limit."""
+    held_back_by: str | None = None
+    """The operator that the server must keep WAL for, if it is to wait for operators."""
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes of WAL that the server was not told yet that it may forget."""
+        return max(0, self.received_lsn - self.acknowledged_lsn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ class SourceDatabase:
         self._settings = settings
         self._on_wait = on_wait or _say
         self._inquiry = Inquiry(settings, app.name)
+        self.wal_limit: int | None = None
+        """Bytes of WAL that the server keeps for the slot at most, as of the last connection."""
         self._own_pid: int | None = None
         self._holder = "another session"
         """Who had the slot when it was in use."""
@@ -155,6 +157,7 @@ class SourceDatabase:
         slot = await self._slot()
         if slot is None or slot.confirmed_flush != attached.confirmed:
             raise Unreachable(f"slot {self._settings.slot_name} moved while we took it")
+        self.wal_limit = None if slot.safe is None else max(0, slot.retained + slot.safe)
         self._own_pid = attached.connection.info.backend_pid
 
     async def cause(self, error: psycopg.Error) -> SourceError:

@@ -23,6 +23,8 @@ from eventscope.replication.assembly import Batch, Row
 
 Result = TypeVar("Result")
 
+LOCK_WAIT: Final = 2.0
+"""Seconds that a statement waits for somebody else's lock."""
 _ROWS: Final = 100
 """Rows in one statement: more make it no faster."""
 _INSERT: Final = "INSERT INTO event VALUES (?, ?, ?)"
@@ -44,7 +46,7 @@ class Appender:
         appender = cls(path)
 
         def connect() -> None:
-            appender._connection = connection = sqlite3.connect(path, timeout=10.0)
+            appender._connection = connection = sqlite3.connect(path, timeout=LOCK_WAIT)
             try:
                 prepare(connection, path)
                 connection.execute("PRAGMA journal_mode = WAL")

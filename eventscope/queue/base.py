@@ -191,6 +191,13 @@ class Queue(Desk, Protocol):
     def latest_versions(self) -> Mapping[Subject, tuple[int, bytes]]:
         """The latest relation version of each subject: its id and what describes it."""
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be stored now, and what helps; empty while it can be."""
+
+    def be_patient(self, wanted: bool = True) -> None:
+        """Have writes wait for what passes, such as a full disk, or have them fail as at first."""
+
     async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
         """Start the log at a checkpoint, or move it there if nothing lies between.
 

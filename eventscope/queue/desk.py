@@ -24,7 +24,8 @@ from eventscope.queue.desk_view import (
     texts_or_none,
 )
 from eventscope.queue.event import QueuedEvent
-from eventscope.queue.faults import name_is_taken, writing
+from eventscope.queue.faults import name_is_taken
+from eventscope.queue.patience import Patience
 from eventscope.queue.records import (
     Backfill,
     DeadLetter,
@@ -51,6 +52,16 @@ class Desk(DeskView):
     """Keeps what lies beside the log: positions cheaply, all else as durably as the log."""
 
     _log: Appender
+    _patience: Patience
+
+    @property
+    def trouble(self) -> str:
+        """Why a write waits, and what helps; empty if none does."""
+        return self._patience.trouble
+
+    def be_patient(self, wanted: bool = True) -> None:
+        """Have writes wait while the disk is full or the file is locked, or have them fail."""
+        self._patience.wanted = wanted
 
     @property
     @abstractmethod
@@ -68,12 +79,11 @@ class Desk(DeskView):
 
     async def advance(self, operator: str, seq: int) -> None:
         """Note that an operator is done with everything up to ``seq``; the rest stays."""
-        with writing(self.path):
-            await self._desk.execute(
-                "INSERT INTO operator(name, position) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
-                (operator, seq),
-            )
+        await self._note(
+            "INSERT INTO operator(name, position) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+            (operator, seq),
+        )
 
     async def save_operator(self, record: OperatorRecord) -> None:
         """Put a record in the place of the one with its name, if there is one."""
@@ -93,8 +103,7 @@ class Desk(DeskView):
                 )
 
         try:
-            with writing(self.path):
-                await self._log.commit(rename)
+            await self._keep_by(rename)
         except QueueError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
                 raise name_is_taken(old, new) from None
@@ -202,18 +211,20 @@ class Desk(DeskView):
 
     async def save_process_status(self, status: ProcessStatus) -> None:
         """Note how far an entity is processed; as durable as a position."""
-        with writing(self.path):
-            await self._desk.execute(
-                _replace("process_status", "entity, timestamp, position"), astuple(status)
-            )
+        await self._note(_replace("process_status", "entity, timestamp, position"), astuple(status))
 
     async def _keep(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        with writing(self.path):
-            return await self._log.execute((statement, parameters))
+        return await self._write((statement, parameters))
+
+    async def _write(self, *statements: tuple[str, Sequence[Any]]) -> list[Any]:
+        return await self._patience.write(lambda: self._log.execute(*statements))
 
     async def _keep_by(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        with writing(self.path):
-            return await self._log.commit(work)
+        return await self._patience.write(lambda: self._log.commit(work))
+
+    async def _note(self, statement: str, parameters: Sequence[Any]) -> None:
+        """Write what may be lost in a power failure."""
+        await self._patience.write(lambda: self._desk.execute(statement, parameters))
 
 
 def _replace(table: str, columns: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eventscope.queue.base import Origin, QueueError
+from eventscope.queue.lock_holder import lock_holder
 
 FileIdentity = tuple[int, int]
 """What tells a file from another one in its place: device and inode."""
@@ -26,10 +27,33 @@ _CIRCUMSTANCES: Final = (
 """What is no fault of the file: the disk is full, somebody else has it."""
 
 
+class Unwritable(QueueError):
+    """A queue file that cannot be written now, through no fault of its own.
+
+    Args:
+        path: the file.
+        error: what SQLite has said.
+    """
+
+    def __init__(self, path: Path, error: sqlite3.Error) -> None:
+        self.fault = f"queue file {path} cannot be written: {error}"
+        self.cure = _cure(path, error)
+        """What a person can do so that it can be written again."""
+        super().__init__(f"{self.fault}; nothing is lost: {self.cure}, then start again")
+
+
 def not_opened(path: Path, reason: str | None) -> QueueError:
     """The error for a place that no queue file can be at."""
     return QueueError(
         f"queue file {path} cannot be opened: {reason}; name another place with queue_path"
+    )
+
+
+def no_room(path: Path, reason: str | None) -> QueueError:
+    """The error for a place where there is no room even for a process id."""
+    return QueueError(
+        f"queue file {path} cannot be written: {reason}; "
+        f"nothing is lost: free space at {path.parent}, then start again"
     )
 
 
@@ -38,7 +62,7 @@ def unusable(path: Path, error: sqlite3.Error) -> QueueError:
     if _code(error) in _CIRCUMSTANCES:
         return QueueError(
             f"queue file {path} cannot be used: {error}; "
-            f"nothing is lost: mend that, then start again"
+            f"nothing is lost: {_cure(path, error)}, then start again"
         )
     return QueueError(
         f"queue file {path} cannot be used: {error}; "
@@ -96,10 +120,27 @@ def writing(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if _code(error) in _DAMAGE:
             raise unusable(path, error) from error
+        if _code(error) in _CIRCUMSTANCES:
+            raise Unwritable(path, error) from error
         raise QueueError(
             f"queue file {path} cannot be written: {error}; "
             f"nothing is lost: mend that, then start again"
         ) from error
+
+
+def _cure(path: Path, error: sqlite3.Error) -> str:
+    match _code(error):
+        case sqlite3.SQLITE_FULL:
+            return f"free space at {path.parent}"
+        case sqlite3.SQLITE_IOERR:  # as SQLite calls all that is not the disk's being full
+            return f"free space at {path.parent}, or raise the quota or limit of its files"
+        case sqlite3.SQLITE_BUSY:
+            holder = lock_holder(path)
+            return f"end process {holder}, which holds its lock" if holder else "end who locks it"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
+            return f"make {path.parent} writable"
+        case _:
+            return "mend that"
 
 
 def _code(error: sqlite3.Error) -> int:

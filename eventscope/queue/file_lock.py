@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from eventscope.queue.base import QueueError
-from eventscope.queue.faults import not_opened
+from eventscope.queue.faults import no_room, not_opened
 
 _TRIES: Final = 5
 _PAUSE: Final = 0.02
@@ -73,9 +73,13 @@ class FileLock:
             process, *more = _said(descriptor)
             os.close(descriptor)
             raise FileInUse(self._path, process, briefly=more == [_BRIEFLY])
-        os.ftruncate(descriptor, 0)
         said = f"{os.getpid()} {_BRIEFLY}" if self._briefly else f"{os.getpid()}"
-        os.write(descriptor, said.encode())
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, said.encode())
+        except OSError as error:
+            os.close(descriptor)
+            raise no_room(self._path, error.strerror) from None
         self._descriptor = descriptor
 
     def release(self) -> None:

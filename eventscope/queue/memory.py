@@ -47,6 +47,14 @@ class MemoryQueue(LogHead, MemoryDesk):
         return None
 
     @property
+    def trouble(self) -> str:
+        """Nothing: there is always room."""
+        return ""
+
+    def be_patient(self, wanted: bool = True) -> None:
+        """Do nothing: no write waits."""
+
+    @property
     def oldest_seq(self) -> int:
         """The first event that is still kept."""
         return self._oldest_seq

@@ -22,14 +22,15 @@ import msgspec
 
 from eventscope.event import Lsn
 from eventscope.queue import marks, schema
-from eventscope.queue.appender import Appender
+from eventscope.queue.appender import LOCK_WAIT, Appender
 from eventscope.queue.base import Checkpoint, Origin
 from eventscope.queue.desk import Desk
-from eventscope.queue.faults import unusable, writing
+from eventscope.queue.faults import unusable
 from eventscope.queue.file_lock import FileLock
 from eventscope.queue.integrity import verify
 from eventscope.queue.log_head import LogHead
 from eventscope.queue.log_view import TRANSACTION, LogView, transaction
+from eventscope.queue.patience import Patience
 from eventscope.queue.retention import Retention
 from eventscope.replication.assembly import Batch
 from eventscope.replication.relations import Relation
@@ -50,6 +51,7 @@ class SqliteQueue(LogHead, LogView, Desk):
     ) -> None:
         super().__init__(f"queue file {path}")
         self._path = path
+        self._patience = Patience(path)
         self._retained = retention_events, retention_bytes
         self._lock = FileLock(path, briefly=briefly)
         self._opened = AsyncExitStack()
@@ -92,19 +94,18 @@ class SqliteQueue(LogHead, LogView, Desk):
     async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
         """Start the log at a checkpoint, or move it there if nothing lies between."""
         self._check(origin)
-        with writing(self.path):
-            await self._log.execute(
-                ("DELETE FROM origin", ()),
-                (
-                    "INSERT INTO origin VALUES (?, ?, ?)",
-                    (origin.system_id, origin.database, origin.slot),
-                ),
-                ("DELETE FROM checkpoint", ()),
-                (
-                    "INSERT INTO checkpoint VALUES (?, ?)",
-                    (checkpoint.timeline, checkpoint.acknowledged),
-                ),
-            )
+        await self._write(
+            ("DELETE FROM origin", ()),
+            (
+                "INSERT INTO origin VALUES (?, ?, ?)",
+                (origin.system_id, origin.database, origin.slot),
+            ),
+            ("DELETE FROM checkpoint", ()),
+            (
+                "INSERT INTO checkpoint VALUES (?, ?)",
+                (checkpoint.timeline, checkpoint.acknowledged),
+            ),
+        )
         self._has_begun(origin, checkpoint)
 
     async def append(self, batch: Batch, relations: Mapping[int, Relation]) -> None:
@@ -112,31 +113,32 @@ class SqliteQueue(LogHead, LogView, Desk):
         descriptions = {
             version: msgspec.json.encode(relations[version]).decode() for version in batch.relations
         }
-        with writing(self.path):
-            await self._log.append(batch, descriptions)
+        await self._patience.write(lambda: self._log.append(batch, descriptions))
         self._has_stored(batch, relations)
 
     async def acknowledge(self, lsn: Lsn) -> None:
         """Note durably what the server may forget."""
-        with writing(self.path):
-            await self._log.execute(("UPDATE checkpoint SET acknowledged = ?", (lsn,)))
+        await self._write(("UPDATE checkpoint SET acknowledged = ?", (lsn,)))
         self._has_acknowledged(lsn)
 
     async def discard_open(self) -> None:
         """Drop the rows of a transaction whose end never came."""
         # the file knows better than we what is stored, should an append have been cancelled
-        with writing(self.path):
-            await self._log.execute(
-                ("DELETE FROM event WHERE seq > (SELECT coalesce(max(last_seq), 0) FROM txn)", ())
-            )
+        await self._write(
+            ("DELETE FROM event WHERE seq > (SELECT coalesce(max(last_seq), 0) FROM txn)", ())
+        )
 
     async def prune(self, until: int | None = None) -> int:
         """Give up history, in small steps between which appends go on."""
-        with writing(self.path):
+
+        async def prune() -> tuple[int, set[int]]:
             dropped = await self._retention.prune(self.last_seq, until)
             unused = await self._retention.prune_relations(self._superseded)
             await self._retention.prune_mappings()
             await self._retention.prune_requests()
+            return dropped, unused
+
+        dropped, unused = await self._patience.write(prune)
         self._forget(unused)
         return dropped
 
@@ -183,7 +185,7 @@ class SqliteQueue(LogHead, LogView, Desk):
 
 async def _connect(path: Path) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(
-        path, timeout=10.0, cached_statements=256, isolation_level=None
+        path, timeout=LOCK_WAIT, cached_statements=256, isolation_level=None
     )
     try:
         await connection.execute("PRAGMA synchronous = NORMAL")

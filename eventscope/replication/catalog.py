@@ -140,10 +140,11 @@ async def _slots(connection: Connection, which: LiteralString, *values: str) -> 
 
 
 async def slot_holder(connection: Connection, name: str) -> str:
-    """Say who reads from a slot: process, application and, if the role may know, address."""
+    """Say who reads from a slot: process, application; if the role may know, whence and since."""
     cursor = await connection.execute(
         "SELECT s.active_pid, a.application_name,"
-        " CASE WHEN state IS NOT NULL THEN coalesce(host(client_addr), 'local socket') END"
+        " CASE WHEN state IS NOT NULL THEN coalesce(host(client_addr), 'local socket') END,"
+        " 'since ' || backend_start::timestamptz(0)::text"
         " FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid"
         " WHERE s.slot_name = %s AND s.active_pid IS NOT NULL",
         (name,),
@@ -151,8 +152,8 @@ async def slot_holder(connection: Connection, name: str) -> str:
     row = await cursor.fetchone()
     if row is None:
         return "another session"
-    pid, application, address = row
-    return f"pid {pid} ({', '.join(filter(None, (application or 'unnamed', address)))})"
+    pid, application, *more = row
+    return f"pid {pid} ({', '.join(filter(None, (application or 'unnamed', *more)))})"
 
 
 async def end_session(connection: Connection, slot: str, pid: int) -> bool:

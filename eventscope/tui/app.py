@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
+from weakref import WeakKeyDictionary
 
 import structlog
 from textual import events, on
@@ -18,17 +19,19 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.theme import Theme, ThemeProvider
+from textual.widget import Widget
+from textual.widgets import Input
 
 from eventscope.inspection.text import safe_lines, safe_text
 from eventscope.settings import Ui
-from eventscope.tui import ascii
 from eventscope.tui.attached import AttachedEngine
+from eventscope.tui.dress import dress
 from eventscope.tui.memory import Memory, Remembered
 from eventscope.tui.palette import ActionProvider
 from eventscope.tui.prints import Prints, prints_in_log
 from eventscope.tui.responsiveness import responsive
+from eventscope.tui.screens.greying import GreyingScreen
 from eventscope.tui.screens.start import StartScreen
-from eventscope.tui.theme import EVENTSCOPE, THEMES
 from eventscope.tui.toast import toast
 from eventscope.tui.widgets.too_small import LEAST_HEIGHT, LEAST_WIDTH
 
@@ -118,15 +121,11 @@ class EventScopeApp(App[None]):
         self._alongside = alongside
         self._memory = memory if memory is not None else Memory()
         self._asked_to_quit = 0.0
+        self._filter = ""
+        """What the feed was filtered by before the engine was started again."""
+        self._key_goals: WeakKeyDictionary[events.Key, Widget | None] = WeakKeyDictionary()
         self._while_running = ExitStack()
-        self.animation_level = "none"
-        for theme in THEMES:
-            self.register_theme(theme)
-        chosen = self._memory.recall().theme or self.ui.theme
-        self.theme = self._fitting(self.ui.theme if "theme" in self.ui.model_fields_set else chosen)
-        self.set_keymap(self.ui.keys)
-        if ascii.wanted(self.ui.ascii):
-            self._filters.append(ascii.AsciiFilter())
+        dress(self, self.ui, self._memory)
 
     @on(StartScreen.Started)
     def _open_dashboard(self) -> None:
@@ -142,6 +141,7 @@ class EventScopeApp(App[None]):
         if self._engine.error is None:
             toast(self.screen, "The engine runs.")
         elif isinstance(self.screen, Dashboard):
+            self._filter = self.screen.filter_text
             self.switch_screen(StartScreen(self._engine))
 
     def on_mount(self) -> None:
@@ -181,7 +181,7 @@ class EventScopeApp(App[None]):
         from eventscope.tui.screens.dashboard import Dashboard
 
         saved = SavedFilters(self.ui.filters, self._memory)
-        return Dashboard(self._engine, FilterHistory(self._memory), saved)
+        return Dashboard(self._engine, FilterHistory(self._memory), saved, self._filter)
 
     def _remember_theme(self, theme: Theme) -> None:
         def remember(kept: Remembered) -> None:
@@ -189,16 +189,28 @@ class EventScopeApp(App[None]):
 
         self._memory.change(remember)
 
-    def _fitting(self, theme: str) -> str:
-        """Without colours the terminal's own ones are black on black: then it is our theme."""
-        known = self.get_theme(theme)
-        return EVENTSCOPE.name if known is None or (self.no_color and known.ansi) else theme
-
     async def on_event(self, event: events.Event) -> None:
         """Take what is pasted, which may come from anywhere, as harmless text."""
         if isinstance(event, events.Paste):
             event.text = "\n".join(safe_lines(event.text))
+        elif isinstance(event, events.Key) and not event.is_forwarded:
+            self._key_goals[event] = self.focused
         await super().on_event(event)
+
+    def on_key(self, event: events.Key) -> None:
+        """Do what is to be done before a key's binding is looked up, and after the keys before it.
+
+        One that was typed before the focus had moved to an input, for which it was meant, is
+        handed on. One that is greyed is told of.
+        """
+        if not self.screen_stack:  # it ends
+            return
+        goal, screen = self.focused, self.screen
+        if isinstance(goal, Input) and goal is not self._key_goals.get(event, goal):
+            event.prevent_default()
+            goal._forward_event(events.Key(event.key, event.character))
+        elif isinstance(screen, GreyingScreen) and screen.say_why_greyed(event.key):
+            event.prevent_default()
 
     def get_key_display(self, binding: Binding) -> str:
         """Name a key, which the settings may have chosen."""

@@ -7,11 +7,14 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
+from contextlib import nullcontext
 from typing import Final
 
 from textual.app import App, SuspendNotSupported
 
 from eventscope.errors import EventScopeError
+from eventscope.tui.prints import Prints, prints_in_log
 
 _PAGERS: Final = ("less", "more")
 """What is tried where ``PAGER`` is not set."""
@@ -28,10 +31,11 @@ def page(app: App[None], text: str) -> None:
         NoPager: naming what was looked for.
     """
     command = _command()
+    are_logged = isinstance(sys.stdout, Prints)
     # ctrl+c is the pager's; a handler, unlike SIG_IGN, is not inherited by it
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        with app.suspend():
+        with app.suspend(), prints_in_log() if are_logged else nullcontext():
             subprocess.run(command, input=text.encode(), check=False)  # noqa: S603 - the person's
     except SuspendNotSupported as error:
         raise NoPager("A pager cannot be opened here: this is no terminal.") from error

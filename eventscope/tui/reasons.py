@@ -44,6 +44,7 @@ def why_not(
     operators: Sequence[OperatorSnapshot],
     *,
     read_only: bool,
+    is_seen: bool = True,
 ) -> str | None:
     """Why it is not possible now, in one sentence for a person; None if it is.
 
@@ -52,6 +53,7 @@ def why_not(
         operator: to which operator; None if there is none.
         operators: all there are.
         read_only: whether nothing may be changed.
+        is_seen: whether the person can see which operator it is.
     """
     if read_only and deed not in _LOOKS:
         return READ_ONLY
@@ -62,6 +64,8 @@ def why_not(
         return None if is_held else "No operator waits at a breakpoint. b sets one."
     if operator is None:
         return f"There is no operator to {_VERBS[deed]}."
+    if not is_seen:
+        return f"The operators are not to be seen here: 2 shows which one you would {_VERBS[deed]}."
     return _why_not_now(deed, operator)
 
 

@@ -83,5 +83,6 @@ STREAM_BADGES: Final[Mapping[StreamState, Badge]] = {
     "streaming": Badge("LIVE", "good"),
     "standby": Badge("STANDBY", "held"),
     "reconnecting": Badge("DOWN", "bad"),
+    "blocked": Badge("BLOCKED", "bad"),
     "stopped": Badge("STOPPED", "bad"),
 }

@@ -39,7 +39,7 @@ async def trade_and_run(program: Start, shop: Shop, seed: int) -> None:
         assert await running.ended() == 0, running.lines
 
 
-async def test_a_disk_that_fills_up_ends_it_and_nothing_is_lost(
+async def test_a_disk_that_fills_up_is_waited_for_and_nothing_is_lost(
     program: Start, caught_up, shop: Shop
 ) -> None:
     """The limit of a file's size stands for a disk of that size."""
@@ -48,18 +48,40 @@ async def test_a_disk_that_fills_up_ends_it_and_nothing_is_lost(
     async with program() as running:
         await running.logged("streaming")
         await until_async(lambda: shop.value("SELECT count(*) > 0 FROM audit"))
-        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+        limit_files(running, 300_000)
         connection = await shop.connection()
         await connection.execute(
             "INSERT INTO posts SELECT n, repeat('x', 10000) FROM generate_series(1000, 1050) n"
         )
-        assert await running.ended() == 3, running.lines
-        said = str(running.lines)
-        assert "queue.db cannot be written" in said
-        assert "nothing is lost: mend that, then start again" in said
-        assert "Traceback" not in said
+        said = (await running.logged("queue.db cannot be written"))["event"]
+        assert "nothing is lost: free space at" in said
+        limit_files(running, resource.RLIM_INFINITY)
+        await running.logged("nothing waits to be written any more")
+        running.terminate()
+        assert await running.ended() == 0, running.lines
+        assert "Traceback" not in str(running.lines)
     await shop.trade(10)
     await caught_up()
+
+
+async def test_a_program_that_waits_for_a_full_disk_can_be_ended(
+    program: Start, caught_up, shop: Shop
+) -> None:
+    shop.seed(1)
+    async with program() as running:
+        await running.logged("streaming")
+        limit_files(running, 1_000)
+        await shop.trade(10)
+        await running.logged("queue.db cannot be written")
+        running.terminate()
+        await running.ended(20)
+        assert "Traceback" not in str(running.lines)
+    await caught_up()
+
+
+def limit_files(program: Program, size: int) -> None:
+    """Have none of its files grow beyond a size."""
+    resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 async def test_a_file_that_another_process_has_names_its_pid(program: Start, shop: Shop) -> None:

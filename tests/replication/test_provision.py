@@ -383,7 +383,9 @@ async def test_the_holder_of_a_slot_is_named(tables, connection, settings):
     async with Engine(an_app("posts"), settings) as engine:
         await until_streaming(engine)
         holder = await catalog.slot_holder(connection, settings.slot_name)
-    assert re.fullmatch(r"pid \d+ \(eventscope blog replication, local socket\)", holder)
+    assert re.fullmatch(
+        r"pid \d+ \(eventscope blog replication, local socket, since [-\d]+ [:\d]+\+00\)", holder
+    )
 
 
 @asynccontextmanager

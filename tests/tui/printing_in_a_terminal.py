@@ -15,12 +15,14 @@ from eventscope.operators.whereabouts import WHEREABOUTS, Whereabouts
 from eventscope.settings import Settings
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.prints import prints_in_log
+from tests.events import an_insert
 from tests.tui.in_a_terminal import HOSTILE
 from tests.tui.scripted import ScriptedEngine, an_operator
 
 
 def main() -> int:
     engine = ScriptedEngine(an_operator("printer", state="running"))
+    engine.emit(an_insert("orders", {"id": 1}))
     done = threading.Event()
 
     def work() -> None:

@@ -127,6 +127,20 @@ async def test_r_retries_where_there_is_something_to_retry(engine: ScriptedEngin
         await until(pilot, lambda: engine.sent == [Retry("send_email"), Retry("billing_sync")])
 
 
+@pytest.mark.parametrize("view", ["4", "5"])
+async def test_where_no_operator_is_seen_its_keys_do_nothing_and_say_so(
+    engine: ScriptedEngine, view: str
+) -> None:
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await pilot.press("2", "j", view, "p", "e")
+        said = "The operators are not to be seen here: 2 shows which one you would pause."
+        await until(pilot, lambda: said in toasts(pilot))
+        assert not isinstance(pilot.app.screen, FailureScreen)
+        assert engine.sent == []
+        await pilot.press("2", "p")
+        await until(pilot, lambda: engine.sent == [Pause("send_email")])
+
+
 async def test_a_refusal_says_why(engine: ScriptedEngine) -> None:
     engine.refusal = "[/] search_index is \x1b[31mbusy"
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:

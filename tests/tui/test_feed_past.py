@@ -56,6 +56,21 @@ async def test_scrolling_up_past_the_ring_reads_on_from_the_queue() -> None:
         assert len(listed(pilot)) == 1_000, "what was read is let go of again"
 
 
+async def test_a_list_that_holds_all_it_may_says_what_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("eventscope.tui.widgets.feed_window._MOST", 1_300)
+    engine = await an_engine_with_a_past(numbered(3_000), shown=1_000)
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "status-3000" in screen(pilot))
+        await pilot.press("k", "g")
+        await until(pilot, lambda: len(listed(pilot)) >= 1_300)
+        left = 3_000 - len(listed(pilot))
+        await until(pilot, lambda: f"↑ {left:,} not listed" in screen(pilot))
+        await pilot.press("G")
+        await until(pilot, lambda: "not listed" not in screen(pilot))
+
+
 async def test_rows_stay_where_they_are_while_older_ones_are_read() -> None:
     engine = await an_engine_with_a_past(numbered(3_000), shown=1_000)
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:

@@ -38,8 +38,17 @@ async def test_the_main_screen_without_colours(
     ("state", "detail"),
     [
         ("connecting", "slot es_shop can be made only when older transactions have ended"),
-        ("standby", "slot es_shop is in use by pid 4711 (eventscope shop, from 10.0.0.7)"),
+        (
+            "standby",
+            "slot es_shop is in use by pid 4711"
+            " (eventscope shop, 10.0.0.7, since 2026-07-01 11:02:13+00)",
+        ),
         ("reconnecting", "connection lost: server closed the connection unexpectedly"),
+        (
+            "blocked",
+            "queue file .eventscope/shop-es_shop.db cannot be written: database or disk is full;"
+            " free space at .eventscope",
+        ),
     ],
 )
 async def test_a_stream_that_does_not_stream(state: StreamState, detail: str, rows: int) -> None:

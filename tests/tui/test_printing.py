@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.terminal import Terminal
@@ -29,3 +31,22 @@ def test_prints_are_shown_in_the_log_view_and_disturb_nothing(columns: int, rows
     assert b"before" not in outside[0]
     assert b"printed" not in outside[1]
     assert b"after the dashboard" in outside[1]
+
+
+def test_prints_do_not_reach_a_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\ncat\necho THE PAGER\nread line < /dev/tty\necho DONE\n")
+    pager.chmod(0o755)
+    monkeypatch.setenv("PAGER", str(pager))
+    terminal = Terminal(80, 24, "tests.tui.printing_in_a_terminal")
+    terminal.until("LIVE")
+    terminal.until("orders")
+    terminal.program.send("v")
+    terminal.until("THE PAGER")
+    terminal.until_quiet()
+    terminal.program.send("\n")
+    terminal.until("LIVE")
+    terminal.program.send("q")
+    assert terminal.until_it_ends() == 0
+    paged = terminal.raw.partition(b"THE PAGER")[2].partition(b"DONE")[0]
+    assert paged.strip() == b"", "no print came in between"

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from textual.pilot import Pilot
 
 from eventscope import EventScope
-from eventscope.demo.embedded import EmbeddedServer
 from eventscope.engine.thread import EngineThread
 from eventscope.queue.file_lock import FileLock
 from eventscope.settings import Settings, SettingsError
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.dashboard import Dashboard
 from eventscope.tui.screens.start import StartScreen
-from tests.servers import fresh_database, running_server
-from tests.tui.driving import screen, toasts, until
+from tests.hindrances import full, small_disk
+from tests.tui.driving import dashboard, screen, toasts, until
+from tests.tui.place import Place, place, running_dashboard, says, server
 from tests.tui.scripted import ScriptedEngine
+
+__all__ = ["place", "server"]
 
 
 class Trouble(NamedTuple):
@@ -33,47 +34,6 @@ class Trouble(NamedTuple):
     settings: Settings
     said: tuple[str, ...]
     mend: Callable[[], object]
-
-
-class Place(NamedTuple):
-    """Where trouble is caused."""
-
-    server: EmbeddedServer
-    url: str
-    queue: Path
-
-    def settings(self, **more: object) -> Settings:
-        given = {"url": self.url, "slot_name": "start", "queue_path": self.queue, **more}
-        return Settings.load(**given)
-
-    @property
-    def database(self) -> str:
-        return self.url.rpartition("/")[2].partition("?")[0]
-
-    def leave(self, role: str) -> None:
-        """Drop a role with all that it owns."""
-        self.server.drop_database(self.database)
-        with psycopg.connect(self.server.url, autocommit=True) as connection:
-            connection.execute(f"DROP ROLE {role}")  # type: ignore[call-overload]
-
-    def execute(self, *statements: str) -> None:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    with running_server(tcp=True) as server:
-        yield server
-
-
-@pytest.fixture
-def place(server: EmbeddedServer, tmp_path: Path) -> Iterator[Place]:
-    with fresh_database(server) as url:
-        place = Place(server, url, tmp_path / "queue.db")
-        place.execute("CREATE TABLE notes (id int PRIMARY KEY)")
-        yield place
 
 
 @contextmanager
@@ -153,6 +113,14 @@ def queue_in_use(place: Place) -> Iterator[Trouble]:
 
 
 @contextmanager
+def full_disk(place: Place) -> Iterator[Trouble]:
+    with small_disk(place.queue.parent / "disk") as disk, ExitStack() as mended:
+        mended.enter_context(full(disk))
+        said = ("No space left on device", "nothing is lost: free space at")
+        yield Trouble(place.settings(queue_path=disk / "queue.db"), said, mended.close)
+
+
+@contextmanager
 def open_transaction(place: Place) -> Iterator[Trouble]:
     with psycopg.connect(place.url) as connection:
         connection.execute("SELECT pg_current_xact_id()")
@@ -165,7 +133,7 @@ def open_transaction(place: Place) -> Iterator[Trouble]:
 
 TROUBLES = (
     no_server, wrong_password, no_table, no_privilege, low_wal_level, queue_in_use,
-    open_transaction,
+    full_disk, open_transaction,
 )  # fmt: skip
 
 
@@ -199,6 +167,7 @@ async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
     try:
         async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: "LIVE" in screen(pilot))
+            await pilot.press("slash", *"notes", "enter")
             await asyncio.to_thread(place.execute, 'DROP PUBLICATION "events"')
             await until(pilot, lambda: "The engine has stopped" in screen(pilot))
             assert "ctrl+r" in screen(pilot)
@@ -206,6 +175,8 @@ async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
             await until(pilot, lambda: "LIVE" in screen(pilot))
             await asyncio.to_thread(place.execute, "INSERT INTO notes VALUES (4711)")
             await until(pilot, lambda: "4711" in screen(pilot))
+            assert dashboard(pilot).filter_text == "notes"
+            assert "1 of 1" in screen(pilot)
     finally:
         engine.stop()
 
@@ -221,6 +192,16 @@ async def test_settings_that_cannot_be_end_the_program(place: Place) -> None:
         engine.stop()
 
 
+async def test_a_start_that_is_told_of_at_the_end_is_not_heeded() -> None:
+    engine = ScriptedEngine()
+    engine.started = False
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        start = pilot.app.screen
+    assert not pilot.app.screen_stack
+    await pilot.app._dispatch_message(StartScreen.Started().set_sender(start))
+    assert pilot.app._exception is None
+
+
 async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eventscope.tui.screens.start._AGAIN", 0.01)
     engine = ScriptedEngine()
@@ -233,12 +214,6 @@ async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "The engine runs." in toasts(pilot))
-
-
-def says(pilot: Pilot[None], words: tuple[str, ...]) -> bool:
-    """Whether all of it is on the screen, wherever its lines break."""
-    shown = " ".join(screen(pilot).split())
-    return all(each in shown for each in words)
 
 
 async def test_a_server_that_goes_and_comes_back(place: Place) -> None:
@@ -269,7 +244,8 @@ async def test_a_slot_that_another_process_reads_is_taken_over_when_that_ends(
         await asyncio.to_thread(reading, other)
         async with running_dashboard(place) as pilot:
             await until(pilot, lambda: "STANDBY" in screen(pilot))
-            await until(pilot, lambda: says(pilot, ("is in use by", "pid", "eventscope other")))
+            said = ("is in use by", "pid", "eventscope other", "since 2", "use --slot-name")
+            await until(pilot, lambda: says(pilot, said))
             await asyncio.to_thread(other.stop)
             await until(pilot, lambda: "LIVE" in screen(pilot))
     finally:
@@ -282,18 +258,6 @@ async def test_a_slot_that_is_gone_is_named_with_what_is_lost(place: Place) -> N
     await asyncio.to_thread(place.execute, "SELECT pg_drop_replication_slot('start')")
     async with running_dashboard(place) as pilot:
         await until(pilot, lambda: says(pilot, ("Cannot start", "slot start", "queue file")))
-
-
-@asynccontextmanager
-async def running_dashboard(place: Place) -> AsyncIterator[Pilot[None]]:
-    app = EventScope("start")
-    app.entity("notes")
-    engine = EngineThread(app, place.settings())
-    try:
-        async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
-            yield pilot
-    finally:
-        await asyncio.to_thread(engine.stop)
 
 
 def reading(engine: EngineThread) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eventscope.engine.examination import examine
 from eventscope.engine.questions.base import Known
+from eventscope.engine.slowest import slowest
 from eventscope.event import Lsn
 from eventscope.replication.catalog import Slot
 from eventscope.replication.doctor.examination import Groups
@@ -39,7 +40,10 @@ class CheckHealth:
     async def answer(self, known: Known) -> Health:
         """Ask the server over connections of its own; may take as long as that is away."""
         found = await examine(known.app, known.settings, is_reader=self.is_reader, has_queue=True)
-        return Health(time.time(), found.groups, found.slot)
+        is_held_back = self.is_reader and known.settings.holds_back
+        behind = slowest(known.runners, known.queue) if is_held_back else None
+        groups = found.groups if behind is None else _naming(behind, found.groups)
+        return Health(time.time(), groups, found.slot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +70,30 @@ class TakeStock:
     async def answer(self, known: Known) -> Stock:
         """Look at the file's size and at one row of it."""
         queue, settings = known.queue, known.settings
-        done = {name: runner.done for name, runner in known.runners.items()}
-        slowest = min(done, key=lambda name: done[name], default=None)
-        place = None
-        if slowest is not None:
-            if done[slowest] >= queue.last_seq:
-                slowest = None
-            else:
-                place = await queue.place(done[slowest])
+        behind = slowest(known.runners, queue)
+        place = await queue.place(known.runners[behind].done) if behind is not None else None
         return Stock(
-            slowest=slowest,
+            slowest=behind,
             applied=place.end_lsn if place is not None else None,
             events=queue.last_seq - queue.oldest_seq + 1,
             retention_events=settings.retention_events,
             size=await asyncio.to_thread(_size, queue.path) if queue.path is not None else None,
             retention_size=settings.retention_bytes,
         )
+
+
+def _naming(operator: str, groups: Groups) -> Groups:
+    """The same findings, with the operator that the WAL is kept for."""
+    mend = f"the slot waits for operator {operator}: see what that waits for"
+    return {
+        name: [
+            replace(finding, mend=mend)
+            if finding.check == "retained_wal" and finding.severity == "warning"
+            else finding
+            for finding in found
+        ]
+        for name, found in groups.items()
+    }
 
 
 def _size(path: Path) -> int:

@@ -142,7 +142,8 @@ def dropping(name: str) -> str:
 def _in_use(slot: Slot) -> list[Finding]:
     """The slot while we read from it, and move it all the time."""
     place = f"slot {slot.name} is at {slot.confirmed_flush or 'its beginning'}"
-    return [Finding("slot", "ok", f"{place}, read by this process"), _retained(slot)]
+    mend = "it is read here: see what the reader or its operators wait for"
+    return [Finding("slot", "ok", f"{place}, read by this process"), _retained(slot, mend)]
 
 
 async def _state(
@@ -180,16 +181,18 @@ def _in_the_way(slot: Slot) -> Finding:
     )
 
 
-def _retained(slot: Slot) -> Finding:
+_READ_IT: Final = "read it: eventscope run; or drop the slot if nobody is to read it any more"
+
+
+def _retained(slot: Slot, mend: str = _READ_IT) -> Finding:
     found = f"the server keeps {bytes_text(slot.retained)} of WAL for slot {slot.name}"
-    mend = "read it: eventscope run; or drop the slot if nobody is to read it any more"
-    near = slot.safe is not None and slot.safe < slot.retained // 4
+    near = slot.safe is not None and slot.safe < slot.retained
     if near or slot.wal_status == "unreserved":
         left = f"after {bytes_text(max(slot.safe or 0, 0))} more the slot is lost"
         why = f"{left} (max_slot_wal_keep_size)"
         return Finding("retained_wal", "warning", found, why, mend=mend)
     if slot.retained > RETAINED:
-        why = "its disk fills up while nobody reads"
+        why = "its disk fills up"
         return Finding("retained_wal", "warning", found, why, mend=mend)
     return Finding("retained_wal", "ok", found)
 

@@ -32,7 +32,7 @@ from eventscope.tui.widgets.feed_pane import FeedPane
 from eventscope.tui.widgets.health_pane import HealthPane
 from eventscope.tui.widgets.log_list import LogList
 from eventscope.tui.widgets.log_pane import LogPane
-from eventscope.tui.widgets.notice import Notice, failure_text, stream_trouble
+from eventscope.tui.widgets.notice import Notice, failure_text, stream_trouble, wal_warning
 from eventscope.tui.widgets.operators_pane import OperatorsPane
 from eventscope.tui.widgets.pane import Pane
 from eventscope.tui.widgets.status_bar import StatusBar
@@ -73,16 +73,34 @@ class Dashboard(EventKeys):
     health = query_one(HealthPane)
     log_pane = query_one(LogPane)
 
-    def __init__(self, engine: AttachedEngine, history: FilterHistory, saved: SavedFilters) -> None:
+    def __init__(
+        self,
+        engine: AttachedEngine,
+        history: FilterHistory,
+        saved: SavedFilters,
+        filter: str = "",
+    ) -> None:
         super().__init__(engine, OperatorWatches())
         self._history = history
         self._saved = saved
+        self._filter = filter
         self._shown: Entry | None = None
+
+    @property
+    def filter_text(self) -> str:
+        """What the feed is filtered by, as it was written."""
+        filter = self.feed.events.filter
+        return "" if filter is None else filter.text
 
     @property
     def operator(self) -> OperatorSnapshot | None:
         """The operator at the cursor of its table."""
         return self.operators.selected
+
+    @property
+    def shows_operators(self) -> bool:
+        """Whether it can be seen what they are about: not where nothing is about operators."""
+        return not (self.has_class("-health") or self.has_class("-log"))
 
     @property
     def is_about_operators(self) -> bool:
@@ -121,6 +139,8 @@ class Dashboard(EventKeys):
     def on_mount(self) -> None:
         """Begin to look at the engine."""
         self.feed.focus()
+        if self._filter:
+            self.feed_pane.bar.put(self._filter)
         self.draw_state()
         self.draw_frame()
         self.set_interval(1 / frames_per_second(), self.draw_frame)
@@ -154,12 +174,15 @@ class Dashboard(EventKeys):
 
     def _say_trouble(self, snapshot: Snapshot, error: BaseException | None) -> None:
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
+        is_blocked = snapshot.stream.state == "blocked"
         if error is not None:
             self.notice.say(failure_text(error), is_failure=True)
-        elif heading and self.feed.events.total:
-            self.notice.say(f"{heading}: {' '.join(lines)}" if lines else heading)
+        elif heading and (self.feed.events.total or is_blocked):
+            self.notice.say(
+                f"{heading}: {' '.join(lines)}" if lines else heading, is_failure=is_blocked
+            )
         else:
-            self.notice.say("")
+            self.notice.say(wal_warning(snapshot.stream))
 
     def _draw_event(self, *, opening: bool = False) -> None:
         selected = self.feed.selected()
@@ -204,10 +227,9 @@ class Dashboard(EventKeys):
             self.feed.freeze()
         self._show_view(view)
         goal = self._pane(view)
-        if goal.is_shown:
-            goal.focus_first()
-        else:
-            self.call_after_refresh(goal.focus_first)
+        goal.focus_first()  # at once, also if it has no place yet: the next key is meant for it
+        if not goal.is_shown:
+            self.call_after_refresh(self.draw_state)
 
     def _show_view(self, view: View) -> None:
         for one in ("event", "health", "log"):

@@ -6,9 +6,8 @@ from asyncio import gather, wrap_future
 from dataclasses import replace
 from typing import ClassVar, Final
 
-from textual import events, work
+from textual import work
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.screen import Screen
 
 from eventscope.engine.commands import (
     Command,
@@ -29,13 +28,14 @@ from eventscope.tui.operator_watch import OperatorWatches
 from eventscope.tui.reasons import READ_ONLY, is_deed, why_not
 from eventscope.tui.screens.confirm import Confirm
 from eventscope.tui.screens.failure import FailureScreen
+from eventscope.tui.screens.greying import GreyingScreen
 from eventscope.tui.toast import toast
 
 _SHOWN_TO_OPERATORS: Final = ("skip", "replay", "backfill")
 """Bindings for which the footer has room only then."""
 
 
-class OperatorKeys(Screen[None]):
+class OperatorKeys(GreyingScreen):
     """A screen with operators on it; what is not possible now is greyed, and says why.
 
     Args:
@@ -104,6 +104,11 @@ class OperatorKeys(Screen[None]):
         raise NotImplementedError
 
     @property
+    def shows_operators(self) -> bool:
+        """Whether it can be seen which operator that is."""
+        return True
+
+    @property
     def is_about_operators(self) -> bool:
         """Whether a person looks at operators now, so that the footer has all of their keys."""
         return True
@@ -141,11 +146,12 @@ class OperatorKeys(Screen[None]):
         """Whether an action is possible; None greys its key."""
         return None if self._why_not(action) is not None else True
 
-    def on_key(self, event: events.Key) -> None:
+    def say_why_greyed(self, key: str) -> bool:
         """Say why nothing happens when a greyed key is pressed."""
-        active = self.active_bindings.get(event.key)
-        if active is not None and not active.enabled and self.say_why_not(active.binding.action):
-            event.stop()
+        active = self.active_bindings.get(key)
+        if active is None or active.enabled:
+            return False
+        return self.say_why_not(active.binding.action)
 
     def say_why_not(self, action: str) -> bool:
         """Say why an action is not possible; False if it is."""
@@ -264,4 +270,10 @@ class OperatorKeys(Screen[None]):
         deed = action.partition("(")[0].rpartition(".")[2]
         if not is_deed(deed) or not self.is_mounted:
             return None
-        return why_not(deed, self.operator, self._operators, read_only=self.engine.read_only)
+        return why_not(
+            deed,
+            self.operator,
+            self._operators,
+            read_only=self.engine.read_only,
+            is_seen=self.shows_operators,
+        )

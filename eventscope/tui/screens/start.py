@@ -101,7 +101,7 @@ class StartScreen(Screen[None]):
             self.app.exit()  # whoever runs the program tells why
         elif error is not None:
             self._say_failure(error)
-        elif self._engine.started:
+        elif self._engine.started and self.is_current:
             self.post_message(self.Started())
         elif time.monotonic() - self._began > _QUIET:
             self._say_starting()

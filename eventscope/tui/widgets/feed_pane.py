@@ -36,7 +36,7 @@ class FeedPane(FilterKeys):
     def __init__(self, engine: AttachedEngine, history: FilterHistory, saved: SavedFilters) -> None:
         super().__init__(engine, history, saved, id="feed-pane")
         self._ops = ""
-        self._older = 0
+        self._note = ""
         self._title = ""
         self._reading = False
 
@@ -124,11 +124,19 @@ class FeedPane(FilterKeys):
                 self.feed.add_page(self.feed.events, page, older=True)
 
     def _show_heads(self, ops: str) -> None:
-        older = 0 if self.feed.restricted else self.feed.window.dropped
-        if (ops, older) != (self._ops, self._older):
-            self._ops, self._older = ops, older
+        window = self.feed.window
+        note = "" if self.feed.restricted else _older(window.dropped, is_full=window.is_full)
+        if (ops, note) != (self._ops, self._note):
+            self._ops, self._note = ops, note
             self.heads.refresh()
 
     def _heads_line(self, width: int) -> str:
-        note = f"↑ {self._older:,} older" if self._older else ""
-        return feed_heads(width - self.feed.styles.scrollbar_size_vertical, self._ops, note)
+        width -= self.feed.styles.scrollbar_size_vertical
+        return feed_heads(width, self._ops, self._note)
+
+
+def _older(count: int, *, is_full: bool) -> str:
+    """That there are events before the first that is listed."""
+    if is_full:
+        return f"↑ {count:,} not listed"
+    return f"↑ {count:,} older" if count else ""

@@ -43,6 +43,11 @@ class FeedWindow(HeldList):
         """How many events are known to be older than the first that is listed."""
         return self._seen - len(self._listed) if self._left is None else self._left
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no older ones are listed although there are some."""
+        return self._frozen and self.dropped > 0 and len(self._listed) >= _MOST
+
     def pump(self) -> bool:
         """Take in what is new and let go of what the ring has dropped; whether that was any."""
         newest = self._ring.next

@@ -46,7 +46,6 @@ class LogList(ScrollView, can_focus=True):
         Binding("g,home", "oldest", show=False, id="log.oldest", tooltip="The oldest record kept"),
         Binding("G,end", "newest", show=False, id="log.newest", tooltip="The newest, and follow"),
         Binding("enter", "open", "Open", id="log.open", tooltip="Read the record"),
-        Binding("slash", "filter", "Filter", id="log.filter", tooltip="Filter the log"),
         Binding("o", "go('operator')", "Operator", id="log.operator",
                 tooltip="To the record's operator"),
         Binding("f", "go('event')", "Event", id="log.event",
@@ -73,9 +72,6 @@ class LogList(ScrollView, can_focus=True):
         def __init__(self, id: EventId) -> None:
             super().__init__()
             self.id = id
-
-    class FilterWanted(Message):
-        """Somebody wants to filter."""
 
     def __init__(self, ring: LogRing) -> None:
         super().__init__(id="log")
@@ -142,10 +138,6 @@ class LogList(ScrollView, can_focus=True):
         if record is not None:
             self._freeze()
             self.app.push_screen(LogRecordScreen(record), lambda wanted: self._go(record, wanted))
-
-    def action_filter(self) -> None:
-        """Have the filter written."""
-        self.post_message(self.FilterWanted())
 
     def action_go(self, wanted: Wanted) -> None:
         """Go to the operator or the event of the record at the cursor."""

@@ -64,6 +64,7 @@ class LogPane(Pane):
     TITLE = "Log"
     BINDING_GROUP_TITLE = "Log"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", id="log.filter", tooltip="Filter the log"),
         Binding("escape", "leave", show=False, id="log.back",
                 tooltip="Clear the filter, or back to the feed"),
     ]  # fmt: skip
@@ -93,16 +94,16 @@ class LogPane(Pane):
         self.records.pump()
         self._say_counts()
 
+    def action_filter(self) -> None:
+        """Have the filter written."""
+        self.screen.set_focus(self.field)  # at once: what is typed next is meant for it
+
     async def action_leave(self) -> None:
         """Clear the filter, or go back to the feed where there is none."""
         if self.field.value:
             self.field.value = ""
         else:
             await self.screen.run_action("view('feed')")
-
-    @on(LogList.FilterWanted)
-    def _write_filter(self) -> None:
-        self.field.focus()
 
     @on(LogFilterField.Submitted)
     @on(LogFilterField.Done)

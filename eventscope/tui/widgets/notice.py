@@ -9,6 +9,8 @@ from textual.widgets import Static
 
 from eventscope.engine.snapshot import StreamSnapshot
 from eventscope.inspection.text import safe_text
+from eventscope.inspection.values import bytes_text
+from eventscope.replication.doctor.slot import RETAINED
 from eventscope.tui.cells import countdown
 
 _QUEUE_IS_SAFE: Final = "Events already queued are safe."
@@ -42,13 +44,33 @@ def stream_trouble(stream: StreamSnapshot, now: float) -> tuple[str, list[str]]:
             return f"Connecting to {server}", detail
         case "standby":
             slot = safe_text(stream.slot, 64)
-            taking_over = f"This one takes over as soon as the slot {slot} is free."
+            taking_over = (
+                f"This one takes over as soon as the slot {slot} is free:"
+                " stop it, or use --slot-name."
+            )
             return "Another process is reading", [*detail, taking_over]
         case "reconnecting":
             due = countdown(stream.next_retry, now)
             return f"{server} is out of reach", [*detail, f"Next attempt {due}.", _QUEUE_IS_SAFE]
+        case "blocked":
+            held = "The reader has stopped acknowledging; nothing is lost. It goes on by itself."
+            return "Nothing can be stored", [*detail, held]
         case "stopped":
             return "The stream has stopped", [*detail, _QUEUE_IS_SAFE]
+
+
+def wal_warning(stream: StreamSnapshot) -> str:
+    """That the server keeps more for us than it should have to, and why; empty if not."""
+    kept, limit = stream.unacknowledged, stream.wal_limit
+    if kept < min(RETAINED, limit // 2 if limit is not None else RETAINED):
+        return ""
+    slot = safe_text(stream.slot, 64)
+    text = f"The server keeps {bytes_text(kept)} of WAL for slot {slot}"
+    if limit is not None:
+        text += f", which is lost beyond {bytes_text(limit)} (max_slot_wal_keep_size)"
+    if stream.held_back_by:
+        return f"{text}. It waits for operator {safe_text(stream.held_back_by, 100)}."
+    return f"{text}. The reader is that far behind; 4 shows how fast it is."
 
 
 def failure_text(error: BaseException) -> str:

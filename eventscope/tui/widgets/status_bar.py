@@ -90,9 +90,8 @@ class StatusBar(Widget):
         rate = f"{self._rate.per_second:,.0f} ev/s "
         yield Content.assemble(rate, (self._rate.sparkline, "$primary"))
         yield Content(f"lag {bytes_text(lag)}")
-        pinned = max(0, stream.received_lsn - stream.acknowledged_lsn)
-        if pinned > lag:
-            yield Content(f"unacknowledged {bytes_text(pinned)}")
+        if stream.unacknowledged > lag:
+            yield Content(f"unacknowledged {bytes_text(stream.unacknowledged)}")
         yield Content(f"{stream.events:,} events")
 
 

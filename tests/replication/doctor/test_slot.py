@@ -36,7 +36,7 @@ async def test_a_slot_that_somebody_reads_is_noted_with_the_reader(settings):
     async with Engine(an_app("posts"), settings):
         found = await examined(an_app("posts"), settings)
     assert found.one("slot").severity == "note"
-    assert "(eventscope blog replication, local socket)" in found.one("slot").found
+    assert "(eventscope blog replication, local socket, since " in found.one("slot").found
 
 
 async def test_a_temporary_slot_is_noted(make_settings):
