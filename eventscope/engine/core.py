@@ -227,6 +227,10 @@ class Engine:
         """
         return await self._controls.do(command, by)
 
+    def hurry(self) -> None:
+        """Try to reach the server at once, if it is out of reach."""
+        self._reader.hurry()
+
     async def ask(self, question: Question[Answer]) -> Answer:
         """Look up what no snapshot holds."""
         return await question.answer(

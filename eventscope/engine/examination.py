@@ -14,7 +14,7 @@ from eventscope.replication.catalog import Slot
 from eventscope.replication.connection import SystemIdentity
 from eventscope.replication.doctor import examination
 from eventscope.replication.doctor.examination import Groups
-from eventscope.replication.finding import Finding
+from eventscope.replication.finding import ANEW, Finding
 from eventscope.settings import Settings
 
 
@@ -127,7 +127,7 @@ def _contents(
             "blocking",
             f"the server is on timeline {theirs}, this queue was written on {checkpoint.timeline}",
             "after a failover or restore nobody can tell what was lost",
-            mend="to start anew from now, move the queue file away",
+            mend=ANEW,
         )
     if identity is not None and identity.position < checkpoint.reached:
         return Finding(
@@ -136,6 +136,6 @@ def _contents(
             f"the server's WAL ends at {identity.position}, but this queue has come to"
             f" {checkpoint.reached}",
             "the server has been restored from an older copy",
-            mend="to start anew from now, move the queue file away",
+            mend=ANEW,
         )
     return Finding("queue", "ok", f"queue file {path} has come to {checkpoint.reached}")

@@ -75,6 +75,7 @@ class Reader:
         """Of the present connection, or the last one."""
         self._streaming_since: float | None = None
         self._told = ""
+        self._hurried = asyncio.Event()
         self._prefixes = app.prefixes
         self._outdated: frozenset[Subject] = frozenset()
 
@@ -140,6 +141,10 @@ class Reader:
             except Unreachable as error:
                 failures = 1 if self._was_steady() else failures + 1
                 await self._wait("reconnecting", str(error), _reconnect_wait(failures))
+
+    def hurry(self) -> None:
+        """Make the next attempt to connect at once, if one is waited for."""
+        self._hurried.set()
 
     def ask(self) -> None:
         """Ask the server how far it is."""
@@ -239,7 +244,10 @@ class Reader:
         self.state, self.detail = state, reason
         self._tell(reason)
         self.next_retry = time.time() + seconds
-        await asyncio.sleep(seconds)
+        self._hurried.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
 
     def _waits_for(self, reason: str) -> None:
         """Hear what keeps a connection from being made."""

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eventscope.app import EventScope
@@ -116,6 +117,24 @@ class EngineThread:
             return refused
         asked = self._running.command(command, by="the dashboard")
         return asyncio.run_coroutine_threadsafe(asked, self._loop)
+
+    def hurry(self) -> None:
+        """Have the server be tried at once, if it is out of reach."""
+        self._loop.call_soon_threadsafe(self._running.hurry)
+
+    def start_anew(self) -> Path:
+        """Move the queue file aside, so that the next start begins with what is committed then.
+
+        Returns:
+            Where it is now.
+
+        Raises:
+            QueueError: it is in use, or cannot be moved.
+        """
+        from eventscope.queue.aside import set_aside
+
+        self.stop()
+        return set_aside(self._settings.queue_file(self._app.name))
 
     def ask(self, question: Question[Answer]) -> Future[Answer]:
         """Hand over a question."""

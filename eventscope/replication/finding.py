@@ -16,6 +16,10 @@ Severity = Literal["ok", "note", "warning", "blocking"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 
+ANEW: Final = "to start anew from now, move the queue file away"
+"""What mends a queue that can never go on where it has stopped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One condition, good or bad."""
@@ -30,6 +34,11 @@ class Finding:
     """Statements that mend it, one a line, to be run as they stand."""
     mend: str = ""
     """What mends it, in words: a setting, or what goes with the statements."""
+
+    @property
+    def is_anew(self) -> bool:
+        """Whether a new queue file, and nothing else, mends it."""
+        return self.mend == ANEW and not self.sql
 
     @property
     def line(self) -> str:

@@ -67,9 +67,10 @@ class EventScopeApp(App[None]):
     """
 
     TITLE = "eventscope"
-    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = (
-        Path(__file__).parent / "styles" / "start.tcss"  # whole, as a subclass lives elsewhere
-    )
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [
+        Path(__file__).parent / "styles" / f"{name}.tcss"  # whole, as a subclass lives elsewhere
+        for name in ("start", "dialogs")
+    ]
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -92,7 +93,11 @@ class EventScopeApp(App[None]):
             tooltip="Quit, wherever the focus is",
         ),
         Binding(
-            "ctrl+r", "restart", show=False, id="restart", tooltip="Start a stopped engine again"
+            "ctrl+r",
+            "restart",
+            show=False,
+            id="restart",
+            tooltip="Start a stopped engine, or try a lost server at once",
         ),
         Binding("ctrl+c", "copy_or_quit", show=False, id="copy", tooltip="Copy; twice: quit"),
         Binding("ctrl+z", "suspend_process", show=False, id="suspend", tooltip="To the shell"),
@@ -139,10 +144,17 @@ class EventScopeApp(App[None]):
         from eventscope.tui.screens.dashboard import Dashboard
 
         if self._engine.error is None:
-            toast(self.screen, "The engine runs.")
+            self._hurry()
         elif isinstance(self.screen, Dashboard):
             self._filter = self.screen.filter_text
             self.switch_screen(StartScreen(self._engine))
+
+    def _hurry(self) -> None:
+        is_down = self._engine.snapshot().stream.state == "reconnecting"
+        if is_down:
+            self._engine.hurry()
+        said = "Trying to reach the server." if is_down else "The engine runs."
+        toast(self.screen, said, is_problem=not is_down)
 
     def on_mount(self) -> None:
         """Open the dashboard, or what stands there until the engine is up.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from pathlib import Path
 
     from eventscope.engine.commands import Command
     from eventscope.engine.examination import Examination
@@ -45,6 +46,14 @@ class AttachedEngine(Protocol):
 
     def begin(self) -> None:
         """Start it again; returns at once."""
+        ...
+
+    def hurry(self) -> None:
+        """Have a server that is out of reach be tried at once."""
+        ...
+
+    def start_anew(self) -> Path:
+        """Move the queue file of an engine that cannot start aside; returns where it is now."""
         ...
 
     def diagnose(self) -> Future[Examination]:

@@ -64,12 +64,12 @@ def place(server: EmbeddedServer, tmp_path: Path) -> Iterator[Place]:
 
 @asynccontextmanager
 async def running_dashboard(
-    place: Place, app: EventScope | None = None, **settings: object
+    place: Place, app: EventScope | None = None, *, read_only: bool = False, **settings: object
 ) -> AsyncIterator[Pilot[None]]:
     if app is None:
         app = EventScope("start")
         app.entity("notes")
-    engine = EngineThread(app, place.settings(**settings))
+    engine = EngineThread(app, place.settings(**settings), read_only=read_only)
     try:
         async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
             yield pilot

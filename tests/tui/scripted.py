@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from eventscope import EventScope
@@ -73,7 +74,7 @@ class ScriptedEngine:
         """What each start ends with."""
         self.started = True
         self.waits_for = ""
-        self.begun = 0
+        self.begun = self.hurried = 0
         self.examination = Examination({}, is_connected=False)
         self.sent: list[Command] = []
         self.refusal: str | None = None
@@ -117,6 +118,12 @@ class ScriptedEngine:
     def begin(self) -> None:
         self.begun += 1
         self.error = self.trouble
+
+    def hurry(self) -> None:
+        self.hurried += 1
+
+    def start_anew(self) -> Path:
+        raise NotImplementedError
 
     def diagnose(self) -> Future[Examination]:
         found: Future[Examination] = Future()

@@ -244,7 +244,7 @@ async def test_a_backfill_shows_how_far_it_is(engine: ScriptedEngine) -> None:
     [
         ("connecting", "CONNECTING", "Connecting to shop@localhost"),
         ("standby", "STANDBY", "takes over as soon as the slot es_shop is free"),
-        ("reconnecting", "DOWN retry 5s", "Next attempt in 5s. Events already queued are safe."),
+        ("reconnecting", "DOWN retry 5s", "Next attempt in 5s, ctrl+r tries at once."),
         ("stopped", "STOPPED", "The stream has stopped"),
     ],
 )

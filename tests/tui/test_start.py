@@ -258,6 +258,41 @@ async def test_a_slot_that_is_gone_is_named_with_what_is_lost(place: Place) -> N
     await asyncio.to_thread(place.execute, "SELECT pg_drop_replication_slot('start')")
     async with running_dashboard(place) as pilot:
         await until(pilot, lambda: says(pilot, ("Cannot start", "slot start", "queue file")))
+        await until(pilot, lambda: "Start anew" in screen(pilot))
+        await pilot.press("c")
+        await until(pilot, lambda: says(pilot, ("Start anew from now?", "since is lost", "kept")))
+        await pilot.press("y")
+        await until(pilot, lambda: "LIVE" in screen(pilot))
+        await asyncio.to_thread(place.execute, "INSERT INTO notes VALUES (4713)")
+        await until(pilot, lambda: "4713" in screen(pilot))
+    assert len(list(place.queue.parent.glob(f"{place.queue.name}.2*Z"))) == 1
+
+
+async def test_a_queue_is_not_given_up_by_one_who_only_looks(place: Place) -> None:
+    async with running_dashboard(place) as pilot:
+        await until(pilot, lambda: "LIVE" in screen(pilot))
+    await asyncio.to_thread(place.execute, "SELECT pg_drop_replication_slot('start')")
+    async with running_dashboard(place, read_only=True) as pilot:
+        await until(pilot, lambda: says(pilot, ("Cannot start", "move the queue file away")))
+        await until(pilot, lambda: screen(pilot).count("move the queue file away") > 1)
+        assert "Start anew" not in screen(pilot)
+
+
+async def test_a_lost_server_can_be_tried_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventscope.engine.reader._reconnect_wait", lambda _: 3_600.0)
+    async with running_dashboard(place) as pilot:
+        await until(pilot, lambda: "LIVE" in screen(pilot))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "The engine runs." in toasts(pilot))
+        await asyncio.to_thread(place.server.stop)
+        try:
+            await until(pilot, lambda: "DOWN" in screen(pilot))
+        finally:
+            await asyncio.to_thread(place.server.start)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "LIVE" in screen(pilot))
 
 
 def reading(engine: EngineThread) -> None:

@@ -11,7 +11,7 @@ from eventscope.event import Lsn
 from eventscope.inspection.values import bytes_text
 from eventscope.replication.catalog import Slot, Writer, open_writers, slot_holder, slots
 from eventscope.replication.connection import Connection
-from eventscope.replication.finding import Finding, statement
+from eventscope.replication.finding import ANEW, Finding, statement
 from eventscope.settings import Settings
 
 RETAINED: Final = 1 << 30
@@ -67,7 +67,7 @@ def missing(settings: Settings, reached: Lsn | None) -> Finding:
             "blocking",
             f"slot {name} does not exist any more",
             f"this queue has come to {reached}, and what was committed since is lost",
-            mend="to start anew from now, move the queue file away",
+            mend=ANEW,
         )
     if not settings.durable_slot:
         return Finding(

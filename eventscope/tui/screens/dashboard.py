@@ -47,7 +47,7 @@ class Dashboard(EventKeys):
     """Pulls the engine's state and the recent events at an interval, and sends it commands."""
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [
-        f"../styles/{name}.tcss" for name in ("panes", "layout", "dialogs", "operator")
+        f"../styles/{name}.tcss" for name in ("panes", "layout", "operator")
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

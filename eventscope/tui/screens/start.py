@@ -20,7 +20,8 @@ from eventscope.errors import EventScopeError
 from eventscope.inspection.text import safe_text
 from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.cells import countdown
-from eventscope.tui.toast import toast
+from eventscope.tui.screens.confirm import Confirm
+from eventscope.tui.toast import toast, trouble_told
 
 if TYPE_CHECKING:
     from eventscope.engine.examination import Examination
@@ -48,6 +49,13 @@ class StartScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry", "Try again", id="start.retry", tooltip="Try to start at once"),
         Binding("y", "copy", "Copy SQL", id="start.copy", tooltip="Copy what would mend it"),
+        Binding(
+            "c",
+            "anew",
+            "Start anew",
+            id="start.anew",
+            tooltip="Give up what was missed, and begin a new queue file from now on",
+        ),
     ]
 
     heading = query_one("#start-heading", Static)
@@ -90,6 +98,25 @@ class StartScreen(Screen[None]):
             toast(self, "SQL copied.", is_problem=False)
         else:
             toast(self, "There is no statement that would mend it.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a queue that can never go on may be given up, and not by one who only looks."""
+        if action != "anew":
+            return True
+        return not self._engine.read_only and any(cure.is_anew for cure in self._cures)
+
+    @work(exit_on_error=False)
+    async def action_anew(self) -> None:
+        """Move the queue file aside, if the person confirms it, and begin with a new one."""
+        reasons = [safe_text(f"{cure.found}: {cure.why}.", 500) for cure in self._cures]
+        kept = "The queue file is kept under another name, with what operators have not had."
+        filled = "Backfill query operators afterwards: their tables have missed changes, too."
+        question = Confirm("Start anew from now?", *reasons, kept, filled)
+        if await self.app.push_screen_wait(question):
+            with trouble_told(self):
+                aside = self._engine.start_anew()
+                toast(self, f"The old queue file is {aside}", is_problem=False)
+            self._begin()
 
     def _begin(self) -> None:
         self._retry_at, self._began = None, time.monotonic()
@@ -138,6 +165,7 @@ class StartScreen(Screen[None]):
             for finding in group
             if finding.severity == "blocking"
         ]
+        self.refresh_bindings()
 
     def _say(self, heading: Content, body: Content) -> None:
         self.heading.update(heading)

@@ -51,7 +51,8 @@ def stream_trouble(stream: StreamSnapshot, now: float) -> tuple[str, list[str]]:
             return "Another process is reading", [*detail, taking_over]
         case "reconnecting":
             due = countdown(stream.next_retry, now)
-            return f"{server} is out of reach", [*detail, f"Next attempt {due}.", _QUEUE_IS_SAFE]
+            attempt = f"Next attempt {due}, ctrl+r tries at once."
+            return f"{server} is out of reach", [*detail, attempt, _QUEUE_IS_SAFE]
         case "blocked":
             held = "The reader has stopped acknowledging; nothing is lost. It goes on by itself."
             return "Nothing can be stored", [*detail, held]
