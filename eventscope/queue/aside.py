@@ -21,7 +21,7 @@ def set_aside(path: Path) -> Path:
     """
     lock = FileLock(path)
     lock.acquire()
-    aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
+    aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
     try:
         for suffix in ("-wal", "-shm", ""):  # the log first: another file must never find it
             part = Path(f"{path}{suffix}")
