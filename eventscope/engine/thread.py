@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from eventscope.app import EventScope
 from eventscope.engine.log_ring import LogRing
 from eventscope.errors import NotRunning
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from eventscope.engine.questions import Answer, Question
     from eventscope.engine.ring import EventRing
     from eventscope.engine.snapshot import Snapshot
+
+_log = structlog.get_logger("eventscope.engine")
 
 
 class EngineThread:
@@ -73,10 +77,12 @@ class EngineThread:
 
     def begin(self) -> None:
         """Start, and return at once; what ran before is stopped first."""
-        self.stop()
+        before = self._cancelled()
         self._engine = None
         self._started, self._has_begun = Future(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="eventscope engine")
+        self._thread = threading.Thread(
+            target=self._run, args=(self._started, before), name="eventscope engine"
+        )
         self._thread.start()
 
     def start(self) -> None:
@@ -93,6 +99,8 @@ class EngineThread:
         found: Future[Examination] = Future()
 
         def look() -> None:
+            if not found.set_running_or_notify_cancel():
+                return
             from eventscope.engine.examination import examine
 
             try:
@@ -129,11 +137,18 @@ class EngineThread:
             Where it is now.
 
         Raises:
-            QueueError: it is in use, or cannot be moved.
+            QueueError: it is in use, by an engine that has come up meanwhile or by another
+                process, or cannot be moved.
         """
         from eventscope.queue.aside import set_aside
+        from eventscope.queue.base import QueueError
 
-        self.stop()
+        if not self.started:
+            self.stop()
+        if self.started:
+            if self._thread is None:  # it has come up in the very moment in which it was stopped
+                self.begin()
+            raise QueueError("the engine could be started meanwhile: its queue file is kept")
         return set_aside(self._settings.queue_file(self._app.name))
 
     def ask(self, question: Question[Answer]) -> Future[Answer]:
@@ -142,13 +157,17 @@ class EngineThread:
 
     def stop(self) -> None:
         """Stop the engine, or its start, and wait for its end; idempotent."""
-        if self._thread is None:
-            return
-        self._has_begun.wait()
-        with suppress(RuntimeError):  # the loop has just ended by itself
-            self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join()
-        self._thread = None
+        if (thread := self._cancelled()) is not None:
+            thread.join()
+            self._thread = None
+
+    def _cancelled(self) -> threading.Thread | None:
+        """The thread that runs, told to end."""
+        if self._thread is not None:
+            self._has_begun.wait()
+            with suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._task.cancel)
+        return self._thread
 
     @property
     def _running(self) -> Engine:
@@ -156,21 +175,25 @@ class EngineThread:
             raise NotRunning("the engine has not been started")
         return self._engine
 
-    def _run(self) -> None:
+    def _run(self, started: Future[None], before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
-            self._task = self._loop.create_task(self._main())
+            self._task = self._loop.create_task(self._main(started))
             self._has_begun.set()
             try:
                 self._loop.run_until_complete(self._task)
             except BaseException as error:
-                if not self._started.done():
-                    self._started.set_exception(error)
+                if not started.done():
+                    started.set_exception(error)
+                elif isinstance(error, Exception):
+                    _log.error(f"the engine has not ended well: {type(error).__name__}: {error}")
 
-    async def _main(self) -> None:
+    async def _main(self, started: Future[None]) -> None:
         from eventscope.engine.core import Engine
 
         self._engine = Engine(self._app, self._settings, attended=True)
         async with self._engine:
-            self._started.set_result(None)
+            started.set_result(None)
             await asyncio.Event().wait()

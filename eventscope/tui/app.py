@@ -144,7 +144,8 @@ class EventScopeApp(App[None]):
         from eventscope.tui.screens.dashboard import Dashboard
 
         if self._engine.error is None:
-            self._hurry()
+            if self._engine.started:
+                self._hurry()
         elif isinstance(self.screen, Dashboard):
             self._filter = self.screen.filter_text
             self.switch_screen(StartScreen(self._engine))

@@ -53,7 +53,10 @@ class AttachedEngine(Protocol):
         ...
 
     def start_anew(self) -> Path:
-        """Move the queue file of an engine that cannot start aside; returns where it is now."""
+        """Move the queue file of an engine that cannot start aside; returns where it is now.
+
+        Raises QueueError if it cannot, or the engine is up meanwhile.
+        """
         ...
 
     def diagnose(self) -> Future[Examination]:

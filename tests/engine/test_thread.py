@@ -12,17 +12,20 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
-from eventscope import EventScope
+from eventscope import Event, EventScope
 from eventscope.engine import Engine
 from eventscope.engine.commands import CommandRefused, Pause, Resume
 from eventscope.engine.questions.operator import DetailsOf
 from eventscope.engine.thread import EngineThread
+from eventscope.queue.base import QueueError
+from eventscope.queue.sqlite import SqliteQueue
 from eventscope.replication.connection import SourceError
 from eventscope.settings import Settings, SettingsError
 from tests.conftest import Connection, MakeSettings
 from tests.engine.conftest import Watching, Write
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 def engine_threads() -> list[str]:
@@ -113,6 +116,94 @@ async def test_what_ends_it_later_is_kept(
         assert engine.snapshot().stream.state == "stopped"
     finally:
         engine.stop()
+
+
+async def test_it_is_begun_again_at_once_and_runs_when_what_ran_before_has_ended(
+    notes: Write, settings: Settings
+) -> None:
+    app, called, gate = EventScope("slow"), threading.Event(), threading.Event()
+
+    @app.operator(entities="notes")
+    def slow(event: Event) -> None:
+        called.set()
+        gate.wait(PATIENCE)
+
+    engine = EngineThread(app, settings)
+    engine.start()
+    try:
+        await notes(1)
+        await until(called.is_set)
+        engine.begin()
+        assert len(engine_threads()) == 2, "the one before is not waited for"
+        assert not engine.started
+        assert engine.error is None
+        gate.set()
+        await until(lambda: engine.started)
+        assert len(engine_threads()) == 1
+        await notes(2)
+        await until(lambda: engine.snapshot().operators[0].applied)
+    finally:
+        gate.set()
+        await asyncio.to_thread(engine.stop)
+    assert engine_threads() == []
+
+
+async def test_a_queue_file_that_an_engine_works_with_is_not_moved_aside(
+    notes: Write, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Watching()
+    engine = EngineThread(app, settings)
+    engine.start()
+    try:
+        with pytest.raises(QueueError, match="could be started meanwhile: its queue file is kept"):
+            engine.start_anew()
+        await notes(1)
+        await until(lambda: app.ids == [1])
+        stop = engine.stop
+
+        def stop_when_started() -> None:
+            engine._started.result(PATIENCE)
+            stop()
+
+        monkeypatch.setattr(engine, "stop", stop_when_started)
+        engine.begin()
+        with pytest.raises(QueueError, match="is kept"):
+            engine.start_anew()
+        await until(lambda: engine.started)
+        await notes(2)
+        await until(lambda: app.ids == [1, 2])
+    finally:
+        await asyncio.to_thread(engine.stop)
+
+
+async def test_an_examination_that_nobody_waits_for_any_more_ends_quietly(
+    notes: Write, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    found = EngineThread(Watching(), settings).diagnose()
+    found.cancel()
+    for thread in threading.enumerate():
+        if thread.name == "eventscope doctor":
+            await asyncio.to_thread(thread.join)
+    assert raised == []
+
+
+async def test_an_end_that_goes_wrong_is_logged(
+    notes: Write, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = SqliteQueue.close
+
+    async def close_badly(queue: SqliteQueue) -> None:
+        await close(queue)
+        raise QueueError("no room for the positions")
+
+    monkeypatch.setattr(SqliteQueue, "close", close_badly)
+    engine = EngineThread(Watching(), settings)
+    engine.start()
+    with capture_logs() as logged:
+        await asyncio.to_thread(engine.stop)
+    assert "the engine has not ended well: QueueError: no room" in logged[-1]["event"]
 
 
 async def test_nothing_is_left_behind(notes: Write, settings: Settings) -> None:

@@ -22,8 +22,9 @@ from eventscope.engine.snapshot import (
     Snapshot,
     StreamSnapshot,
 )
+from eventscope.errors import NotRunning
 from eventscope.event import ROW_EVENTS, Event, Lsn
-from eventscope.queue.base import Queue
+from eventscope.queue.base import Queue, QueueError
 from eventscope.settings import Settings
 from tests.events import Listed
 
@@ -87,6 +88,8 @@ class ScriptedEngine:
         self._snapshot = Snapshot("shop", NOW, NOW - 60, STREAM, operators)
 
     def snapshot(self) -> Snapshot:
+        if not self.started:
+            raise NotRunning("the engine has not been started")
         return self._snapshot
 
     def command(self, command: Command) -> Future[str]:
@@ -123,7 +126,7 @@ class ScriptedEngine:
         self.hurried += 1
 
     def start_anew(self) -> Path:
-        raise NotImplementedError
+        raise QueueError("the engine could be started meanwhile: its queue file is kept")
 
     def diagnose(self) -> Future[Examination]:
         found: Future[Examination] = Future()

@@ -14,8 +14,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from eventscope import EventScope
+from eventscope.engine.examination import Examination
 from eventscope.engine.thread import EngineThread
 from eventscope.queue.file_lock import FileLock
+from eventscope.replication.finding import ANEW, Finding
 from eventscope.settings import Settings, SettingsError
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.dashboard import Dashboard
@@ -214,6 +216,33 @@ async def test_it_tries_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "The engine runs." in toasts(pilot))
+
+
+async def test_a_start_under_way_has_nothing_to_be_hurried() -> None:
+    engine = ScriptedEngine()
+    engine.started = False
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: engine.begun == 1)
+        await pilot.press("ctrl+r")
+        assert isinstance(pilot.app.screen, StartScreen)
+        assert (engine.begun, engine.hurried, toasts(pilot)) == (1, 0, [])
+
+
+async def test_a_queue_is_kept_if_the_engine_could_be_started_while_that_was_asked() -> None:
+    engine = ScriptedEngine()
+    engine.started, engine.trouble = False, OSError("the slot is gone")
+    gone = Finding("slot", "blocking", "slot es_shop does not exist any more", mend=ANEW)
+    engine.examination = Examination({"slot": [gone]}, is_connected=True)
+    async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Start anew" in screen(pilot))
+        await pilot.press("c")
+        await until(pilot, lambda: says(pilot, ("Start anew from now?",)))
+        engine.error, engine.started = None, True
+        begun = engine.begun
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        assert engine.begun == begun
+        assert "could be started meanwhile" in "".join(toasts(pilot))
 
 
 async def test_a_server_that_goes_and_comes_back(place: Place) -> None:

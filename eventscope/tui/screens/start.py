@@ -116,7 +116,8 @@ class StartScreen(Screen[None]):
             with trouble_told(self):
                 aside = self._engine.start_anew()
                 toast(self, f"The old queue file is {aside}", is_problem=False)
-            self._begin()
+            if not self._engine.started:  # as it may be meanwhile
+                self._begin()
 
     def _begin(self) -> None:
         self._retry_at, self._began = None, time.monotonic()
