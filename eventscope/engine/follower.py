@@ -102,7 +102,7 @@ class Follower:
         while file_identity(self._path) is not None:
             try:
                 async with outside.opened(self._path) as queue:
-                    self._identity = file_identity(self._path)
+                    self._identity = queue.identity
                     self._position, self._place = queue.last_seq, Place(queue.end, _WHOLE)
                 return
             except QueueError:  # perhaps somebody is making it just now
@@ -118,6 +118,8 @@ class Follower:
                         await self._follow(queue)
                 except QueueError as error:
                     self._tell(str(error))
+                if file_identity(self._path) is None:
+                    self._identity = None  # which the next file may have again
                 await asyncio.sleep(_LOOK_FOR_FILE)
         except Exception as error:
             _log.error("listeners hear of nothing more", error=f"{type(error).__name__}: {error}")
@@ -125,14 +127,15 @@ class Follower:
 
     async def _follow(self, queue: OutsideQueue) -> None:
         """Tell of what comes, until the file is another one, or cannot be seen to change."""
-        identity = file_identity(self._path)
-        if identity != self._identity:
-            self._identity, self._position = identity, await self._same_place(queue)
+        if not queue.is_current:
+            return
+        if queue.identity != self._identity:
+            self._identity, self._position = queue.identity, await self._same_place(queue)
         broadcast = Broadcast(self.app, queue, self._broker.pubsub, self._position)
         while True:
             if await queue.has_changed():
                 await self._catch_up(queue, broadcast)
-            if file_identity(self._path) != identity or (queue.holder and not queue.is_live):
+            if not queue.is_current:
                 return
             self._told = ""
             await asyncio.sleep(_LOOK if queue.is_live else _LOOK_FOR_FILE)

@@ -21,7 +21,7 @@ from eventscope.event import Lsn
 from eventscope.queue import address
 from eventscope.queue.base import QueueError
 from eventscope.queue.desk_view import DeskView
-from eventscope.queue.faults import not_opened, reading, writing
+from eventscope.queue.faults import FileIdentity, file_identity, not_opened, reading, writing
 from eventscope.queue.file_lock import holder
 from eventscope.queue.log_view import LogView
 from eventscope.queue.records import Request, limited
@@ -44,7 +44,16 @@ class OutsideQueue(LogView, DeskView):
     Reads like the queue itself, and knows which process has it open.
     """
 
-    def __init__(self, path: Path, view: aiosqlite.Connection, *, is_live: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        view: aiosqlite.Connection,
+        *,
+        identity: FileIdentity | None = None,
+        is_live: bool = True,
+    ) -> None:
+        self.identity = identity
+        """Which file it is."""
         self.is_live = is_live
         """Whether it can see what is written from now on."""
         self.end = Lsn(0)
@@ -65,6 +74,11 @@ class OutsideQueue(LogView, DeskView):
     def holder(self) -> str:
         """The process that has it open now; empty if none has."""
         return holder(self._path)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it can see what is written at the path: no other file, and no still picture."""
+        return file_identity(self._path) == self.identity and (self.is_live or not self.holder)
 
     @property
     def last_seq(self) -> int:
@@ -133,9 +147,11 @@ async def opened(path: Path) -> AsyncIterator[OutsideQueue]:
     Raises:
         QueueError: there is none, or it is damaged, not ours, or of another version.
     """
+    identity = file_identity(path)  # before, so that one that takes its place is told from it
     place = address.to_read(path, in_use=bool(holder(path)))
     async with _connected(path, place) as connection:
-        queue = OutsideQueue(path, connection, is_live=not address.is_of_a_moment(place))
+        is_live = not address.is_of_a_moment(place)
+        queue = OutsideQueue(path, connection, identity=identity, is_live=is_live)
         await queue.refresh()
         yield queue
 
@@ -192,10 +208,15 @@ async def _answer(queue: OutsideQueue, id: int, process: str, timeout: float) ->
 @asynccontextmanager
 async def _connected(path: Path, place: str) -> AsyncIterator[aiosqlite.Connection]:
     _check(path, place)
-    async with aiosqlite.connect(
+    connecting = aiosqlite.connect(
         place, uri=True, timeout=10.0, cached_statements=256, isolation_level=None
-    ) as connection:
+    )
+    with reading(path):  # it may be gone since
+        connection = await connecting
+    try:
         yield connection
+    finally:
+        await connection.close()
 
 
 def _check(path: Path, place: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from eventscope import EventScope, Message
-from eventscope.engine import Engine, Follower
+from eventscope.engine import Engine, Follower, follower
 from eventscope.errors import DeclarationError, NotRunning
 from eventscope.message import Stream
 from eventscope.pubsub.live import LiveView
+from eventscope.queue import outside
 from eventscope.queue.base import QueueError
 from eventscope.queue.file_lock import holder
 from eventscope.queue.outside import OutsideQueue
@@ -227,6 +229,74 @@ async def test_what_another_file_holds_of_what_has_been_told_is_not_told_again(
         replace(settings.queue_path, other.queue_path)
         assert ids(await take(stream, 2)) == [4, 5]
         await nothing_more(stream)
+
+
+async def test_another_file_is_told_from_one_before_it_though_it_has_the_same_number(
+    notes: Write, settings: Settings, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As file systems give the number of a deleted file to the next one."""
+    for module in (outside, follower):
+        monkeypatch.setattr(module, "file_identity", lambda path: (1, 1) if path.exists() else None)
+    app = make_app()
+    async with Follower(app, settings), app.subscribe("notes") as stream:
+        async with Engine(make_app(), settings):
+            await notes(1, 2, 3)
+            assert ids(await take(stream, 3)) == [1, 2, 3]
+        with capture_logs() as logged:
+            replace(settings.queue_path, None)
+            await until(lambda: logged)
+        async with Engine(make_app(), settings):
+            await notes(4)
+            assert ids(await take(stream, 1)) == [4]
+
+
+async def test_a_file_that_goes_in_the_moment_in_which_it_is_opened_is_waited_for(
+    notes: Write, settings: Settings, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, check, path = make_app(), outside._check, settings.queue_path
+    assert path is not None
+    async with Engine(make_app(), settings):
+        pass
+
+    def check_and_lose(path: Path, place: str) -> None:
+        check(path, place)
+        monkeypatch.setattr(outside, "_check", check)
+        replace(path, None)
+
+    async with Follower(app, settings), app.subscribe("notes") as stream:
+        monkeypatch.setattr(outside, "_check", check_and_lose)
+        with capture_logs() as logged:
+            replace(path, Path(shutil.copy(path, path.with_name("copy.db"))))
+            await until(lambda: logged)
+        async with Engine(make_app(), settings):
+            await notes(1)
+            assert ids(await take(stream, 1)) == [1]
+
+
+async def test_a_file_that_is_replaced_in_the_moment_in_which_it_is_opened_is_opened_again(
+    notes: Write, make_settings: MakeSettings, make_app: MakeApp, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    app, settings = make_app(), make_settings()
+    other = make_settings(slot_name=f"{settings.slot_name}_b", queue_path=tmp_path / "other.db")
+    refresh, path = OutsideQueue.refresh, settings.queue_path
+    assert path is not None
+    async with Engine(make_app(), settings) as engine, Engine(make_app(), other):
+        await notes(1)
+        await engine.settle(60)
+    async with Engine(make_app(), other) as second:
+        await notes(2)
+        await second.settle(60)
+
+    async def look_and_lose(queue: OutsideQueue) -> None:
+        await refresh(queue)
+        monkeypatch.setattr(OutsideQueue, "refresh", refresh)
+        replace(path, other.queue_path)
+
+    async with Follower(app, settings), app.subscribe("notes") as stream:
+        monkeypatch.setattr(OutsideQueue, "refresh", look_and_lose)
+        replace(path, Path(shutil.copy(path, path.with_name("copy.db"))))
+        assert ids(await take(stream, 1)) == [2]
 
 
 async def test_what_the_queue_has_given_up_meanwhile_is_counted_and_told(
