@@ -36,6 +36,10 @@ class Stream(Protocol):
     Its ``async with`` block opens and closes it.
     """
 
+    @property
+    def has_lost(self) -> bool:
+        """Whether messages were lost after the last that has come; the next one tells of it."""
+
     async def join(
         self, entity: str, *, id: Any = None, scope: Mapping[str, Any] | None = None
     ) -> None:

@@ -118,6 +118,8 @@ class Resumption:
                     yield told
             await self._listen()
             await log.refresh()
+            if not log.is_current:  # what was published until now may be in none of both
+                yield Gap("retention")
             until, end = log.last_seq, await log.place(log.last_seq)
             while past.position < until:
                 for told in await self._next(log, past):
@@ -141,7 +143,10 @@ class Resumption:
         """What comes next."""
         published = self._of.published()
         # if nothing comes and the wait is given up, it is all that had been published before
-        self._reached = None if published is None else Bookmark(published)
+        if published is None or self._live.has_lost:
+            self._reached = None
+        else:
+            self._reached = Bookmark(published)
         while True:
             message = await anext(self._live)
             if self._border is None or _place(message) > self._border:

@@ -65,6 +65,11 @@ class Stream:
         self.end()
         self._messages.clear()
 
+    @property
+    def has_lost(self) -> bool:
+        """Whether messages were lost after the last that has come; the next one tells of it."""
+        return self._lost > 0
+
     async def join(
         self, entity: str, *, id: Any = None, scope: Mapping[str, Any] | None = None
     ) -> None:

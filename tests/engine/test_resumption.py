@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from eventscope import EventScope
-from eventscope.engine import Engine
+from eventscope.engine import Engine, Follower
 from eventscope.errors import DeclarationError, InvalidToken, NotRunning
 from eventscope.queue.outside import OutsideQueue
 from eventscope.resumable import Gap, Resumable, Subscription, Told
@@ -303,6 +303,52 @@ async def test_one_who_takes_his_time_is_told_when_the_past_is_given_up_before_h
             await give_up(engine)
             rest = rows([one async for one in past])
     assert rest == [*range(2, 101), GAP, 499, 500]
+
+
+async def test_one_who_reads_of_the_past_while_an_engine_starts_is_told_that_he_may_miss_something(
+    app: EventScope, run: Run, settings: Settings
+) -> None:
+    """He has opened the file as one that nobody writes, and sees nothing of what is written."""
+    beside = EventScope(app.name)
+    beside.entity("comments")
+    async with Engine(app, settings) as engine:
+        await run("INSERT INTO comments SELECT n, 1 FROM generate_series(1, 500) n")
+        await engine.settle(PATIENCE)
+    async with (
+        Follower(beside, settings),
+        beside.subscribe("comments") as other,
+        resumed(beside, "0/0/0") as stream,
+        aclosing(stream.missed()) as past,
+    ):
+        assert rows([await anext(past)]) == [1]
+        async with Engine(app, settings):
+            await run("INSERT INTO comments VALUES (501, 1)")
+            await anext(other)
+            rest = rows([one async for one in past])
+            assert GAP in rest
+            assert [one for one in rest if one != GAP] == [*range(2, 501)]
+            await run("INSERT INTO comments VALUES (502, 1)")
+            assert rows(await take(stream, 1)) == [502]
+
+
+async def test_what_a_follower_could_not_hear_is_not_passed_over_in_silence(
+    app: EventScope, run: Run, settings: Settings
+) -> None:
+    async with Engine(app, settings) as engine, resumed(app, None) as stream:
+        await missed(stream)
+        await run("INSERT INTO posts VALUES (1)")
+        await engine.settle(PATIENCE)
+        await nothing(stream)
+        assert stream.reached is not None
+        engine._broker.lose(3)
+        await nothing(stream)
+        assert stream.reached is None
+        await run("INSERT INTO comments VALUES (1, 1)")
+        [told] = await take(stream, 1)
+        assert told.message.dropped == 3
+        await engine.settle(PATIENCE)
+        await nothing(stream)
+        assert stream.reached is not None
 
 
 async def test_an_id_of_another_log_is_a_gap(app: EventScope, run: Run, settings: Settings) -> None:
