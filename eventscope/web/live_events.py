@@ -101,6 +101,8 @@ class LiveEvents:
         async with aclosing(stream.missed()) as missed:
             async for one in missed:
                 yield _gap(one) if isinstance(one, Gap) else self._event(one)
+                if isinstance(one, Told) and time.monotonic() > deadline:
+                    return
         yield ServerSentEvent("{}", event="listening", id=stream.reached, retry=_RETRY)
         while (left := deadline - time.monotonic()) > 0:
             try:

@@ -30,16 +30,17 @@ def message_json(message: Message, scopes: Scopes) -> str:
 
     ``scope`` has values by column; ``direct`` is the row that was asked for, and ``{}`` anywhere.
     ``event`` is what ``json_line`` makes of it, but for what lies outside of the scope: a row that
-    leaves it is told of as it was, and one that comes as it is now.
+    leaves it is told of as it was, and one that comes, or that may have come, as it is now.
     """
     event = message.event
+    changes = event.changes
     line, key, old_key = _said(event)
     scope = message.scope
     by_column = scope if scope == "direct" else _by_column(scope, scopes(message.entity))
     border = event.key_columns if scope == "direct" else by_column
     if message.kind == "on_leave":
         line, key = _without(line, _AFTER), old_key or key
-    elif not (event.changes or {}).keys().isdisjoint(border):
+    elif changes and not {*changes, *event.unknown}.isdisjoint(border):
         line = _without(line, _BEFORE)
     told = {"kind": message.kind, "entity": message.entity, "scope": by_column, "key": key}
     return msgspec.json.encode({**told, "event": msgspec.Raw(line.encode())}).decode()

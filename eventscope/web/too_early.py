@@ -56,8 +56,10 @@ class TooEarlyMiddleware:
                 return PlainTextResponse(f"{token[:40]} is not processed yet", 425, self._retry)
             if entity is not None and not self._app.processed(*_entity(entity)):
                 return PlainTextResponse(f"{entity[:80]} is not processed yet", 425, self._retry)
-        except (InvalidToken, DeclarationError) as error:
+        except InvalidToken as error:
             return PlainTextResponse(str(error), 400)
+        except DeclarationError:  # which names what there is, to whoever asks
+            return PlainTextResponse(f"{str(entity)[:80]} names no entity", 400)
         except NotRunning:
             return PlainTextResponse("not running", 503, self._retry)
         return None

@@ -27,6 +27,8 @@ class Client:
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.body = ""
+        """All that has been received, as it came."""
         self.last_id: str | None = None
         self.reads = asyncio.Event()
         self.reads.set()
@@ -84,6 +86,7 @@ class Client:
             self.headers = {k.decode(): v.decode() for k, v in message["headers"]}
             self._started.set()
             return
+        self.body += message["body"].decode()
         for block in message["body"].decode().split("\r\n\r\n")[:-1]:
             self._received.put_nowait(_parsed(block))
         if not message.get("more_body"):

@@ -195,6 +195,23 @@ async def test_a_client_has_to_come_back_after_a_while_and_misses_nothing_by_tha
             assert client.status == 403
 
 
+async def test_a_client_that_is_told_of_the_past_has_to_come_back_too(
+    app: EventScope, run: Run, settings: Settings
+) -> None:
+    """Or one that reads slowly would hear for ever what it was permitted to hear once."""
+    web, told = live(app, COMMENTS, max_age=0), list[Sent]()
+    async with Engine(app, settings) as engine:
+        await run("INSERT INTO comments VALUES (1, 1), (2, 1)")
+        await engine.settle(PATIENCE)
+        after = "0/0/0"
+        for _ in range(2):
+            async with requesting(web, headers={"Last-Event-ID": after}) as client:
+                told.append(await client.next())
+                await client.ended()
+                after = client.last_id or ""
+    assert [row(one) for one in told] == [1, 2]
+
+
 async def test_the_end_of_the_engine_ends_the_answer(
     app: EventScope, run: Run, settings: Settings
 ) -> None:

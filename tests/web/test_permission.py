@@ -16,6 +16,7 @@ from eventscope.engine import Engine
 from eventscope.errors import DeclarationError
 from eventscope.settings import Settings
 from eventscope.web import Subscription
+from tests.conftest import Connection
 from tests.pubsub.conftest import Run
 from tests.waiting import PATIENCE
 from tests.web.client import Sent, requesting
@@ -164,6 +165,27 @@ async def test_a_row_that_comes_into_a_scope_is_told_of_as_it_is_and_not_as_it_w
     assert changed.data["event"]["changes"] == {
         "body": {"old_value": "open", "new_value": "changed"}
     }
+
+
+async def test_a_row_that_may_have_come_from_elsewhere_is_not_told_of_as_it_was(
+    app: EventScope, run: Run, connection: Connection, settings: Settings
+) -> None:
+    """Where the WAL does not tell the scope before, nobody knows whose the old values were."""
+    await connection.execute("ALTER TABLE comments REPLICA IDENTITY DEFAULT")
+    [came, changed] = await told_after(
+        app,
+        run,
+        settings,
+        FIRST,
+        "",
+        "INSERT INTO comments VALUES (4711, 2)",
+        "UPDATE comments SET post_id = 1, id = 1",
+        "UPDATE comments SET body = 'changed'",
+    )
+    assert came.data["event"]["new_record"]["id"] == 1
+    assert came.data["event"]["changes"] is None
+    assert "4711" not in str(came)
+    assert changed.data["event"]["changes"] == {}
 
 
 async def test_another_row_s_past_is_not_told_to_who_may_hear_of_one(

@@ -122,6 +122,17 @@ async def test_a_token_that_is_none_is_the_client_s_mistake(
         assert (await get(web(gated), eventscope_token="FFFFFFFF/FFFFFFFF")).status == 425
 
 
+async def test_nobody_is_told_what_entities_there_are(
+    gated: Gated, run: Run, settings: Settings
+) -> None:
+    async with (
+        Engine(gated, settings),
+        requesting(web(gated), "/", {"X-Event-StreamEx-Entity-Timestamp": "comment/1"}) as client,
+    ):
+        assert client.status == 400
+        assert "comments" not in client.body
+
+
 async def test_without_an_engine_only_requests_with_a_token_have_to_wait(gated: Gated) -> None:
     early = await get(web(gated), eventscope_token="0/1")
     assert (early.status, early.headers["retry-after"]) == (503, "1")
