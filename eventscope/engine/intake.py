@@ -231,7 +231,7 @@ class Intake:
         if (is_free and passed > self._stored) and (
             stream.reply_requested or now - self._advanced_at >= _IDLE_ADVANCE
         ):
-            await self._queue.acknowledge(passed)
+            await self._to_the_end(self._queue.acknowledge(passed))
             self._advanced_at = now
         safe = self._safe
         due = stream.reply_requested or now - self._sent_at >= FEEDBACK

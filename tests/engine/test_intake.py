@@ -6,9 +6,12 @@ import asyncio
 
 import pytest
 
-from eventscope.engine import Engine
+from eventscope.engine import Engine, intake
+from eventscope.event import Lsn
 from eventscope.queue.sqlite import SqliteQueue
+from eventscope.replication.stream import Stream
 from eventscope.settings import Settings
+from tests.conftest import Connection
 from tests.engine.conftest import Watching, Write
 from tests.waiting import until
 
@@ -33,3 +36,31 @@ async def test_a_batch_is_stored_and_announced_or_neither_though_its_reader_is_c
         await until(lambda: stored)
         await until(lambda: engine.snapshot().stream.events)
         await until(lambda: app.ids == [1])
+
+
+async def test_the_server_hears_from_a_reader_that_cannot_note_what_holds_nothing_for_it(
+    notes: Write, connection: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would end the connection while the disk is full, however little there is to store."""
+    monkeypatch.setattr(intake, "FEEDBACK", 0.01)
+    monkeypatch.setattr(intake, "_IDLE_ADVANCE", 0.01)
+    acknowledge, told = Stream.acknowledge, list[Lsn]()
+    waits, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(self: SqliteQueue, lsn: Lsn) -> None:
+        waits.set()
+        await go_on.wait()
+
+    def note(self: Stream, lsn: Lsn, *, ask: bool = False) -> None:
+        told.append(lsn)
+        acknowledge(self, lsn, ask=ask)
+
+    async with Engine(Watching(), settings):
+        monkeypatch.setattr(SqliteQueue, "acknowledge", wait)
+        monkeypatch.setattr(Stream, "acknowledge", note)
+        await connection.execute("CREATE TABLE of_no_interest (id int)")
+        await waits.wait()
+        told.clear()
+        await until(lambda: len(told) >= 3)
+        assert len(set(told)) == 1
+        go_on.set()
