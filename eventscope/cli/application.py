@@ -77,11 +77,12 @@ def _forgotten_on_error() -> Iterator[None]:
     try:
         yield
     except ApplicationError as error:
-        new = [module for name, module in sys.modules.items() if before.get(name) is not module]
-        own = [module for module in new if _is_own(getattr(module, "__file__", None) or "")]
-        for module in own:
-            del sys.modules[module.__name__]
-        error.files = tuple(dict.fromkeys([*error.files, *(Path(str(m.__file__)) for m in own)]))
+        new = {n: module for n, module in sys.modules.items() if before.get(n) is not module}
+        files = {name: getattr(module, "__file__", None) or "" for name, module in new.items()}
+        own = {name: file for name, file in files.items() if _is_own(file)}
+        for name in own:  # one module may have several
+            del sys.modules[name]
+        error.files = tuple(dict.fromkeys([*error.files, *map(Path, own.values())]))
         raise
 
 

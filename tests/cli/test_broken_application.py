@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,3 +68,15 @@ def test_an_error_names_all_files_that_may_be_mended(
         "import called\ncalled.divide(0)\napp = called.EventScope('mended')\n"
     )
     assert application.load("calling").name == "mended"
+
+
+def test_a_module_that_has_two_names_is_read_again_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "aliased.py").write_text("import sys\nsys.modules['also'] = sys.modules[__name__]")
+    (tmp_path / "twice.py").write_text("import aliased\n1 / 0\n")
+    with pytest.raises(ApplicationError, match="ZeroDivisionError"):
+        application.load("twice")
+    assert not {"twice", "aliased", "also"} & sys.modules.keys()
