@@ -127,12 +127,12 @@ async def test_r_retries_where_there_is_something_to_retry(engine: ScriptedEngin
         await until(pilot, lambda: engine.sent == [Retry("send_email"), Retry("billing_sync")])
 
 
-@pytest.mark.parametrize("view", ["4", "5"])
+@pytest.mark.parametrize("view", [["4"], ["5"], ["1", "z"]], ids=str)
 async def test_where_no_operator_is_seen_its_keys_do_nothing_and_say_so(
-    engine: ScriptedEngine, view: str
+    engine: ScriptedEngine, view: list[str]
 ) -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
-        await pilot.press("2", "j", view, "p", "e")
+        await pilot.press("2", "j", *view, "p", "e")
         said = "The operators are not to be seen here: 2 shows which one you would pause."
         await until(pilot, lambda: said in toasts(pilot))
         assert not isinstance(pilot.app.screen, FailureScreen)

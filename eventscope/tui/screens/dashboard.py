@@ -40,6 +40,9 @@ from eventscope.tui.widgets.too_small import TooSmall
 
 _STATE_INTERVAL: Final = 0.25
 
+_WITHOUT_OPERATORS: Final = ("-health", "-log", "-zoom-feed-pane")
+"""What the screen is called while nothing on it is about operators, as an event is, too."""
+
 View = Literal["feed", "operators", "event", "health", "log"]
 
 
@@ -100,7 +103,7 @@ class Dashboard(EventKeys):
     @property
     def shows_operators(self) -> bool:
         """Whether it can be seen what they are about: not where nothing is about operators."""
-        return not (self.has_class("-health") or self.has_class("-log"))
+        return not any(map(self.has_class, _WITHOUT_OPERATORS))
 
     @property
     def is_about_operators(self) -> bool:
