@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,11 @@ import pytest
 
 from eventscope.demo.embedded import EmbeddedServer
 from eventscope.settings import ENV_PREFIX, Settings
+from eventscope.testing import Server
 from tests.servers import create_blog, fresh_database, running_server
+
+# the plugin is ours: it is there also if eventscope was installed before it had one
+pytest_plugins = ["eventscope.testing"]
 
 # how long an example takes says more of the machine than of the code
 hypothesis.settings.register_profile("eventscope", deadline=None)
@@ -39,6 +44,13 @@ def _no_foreign_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def postgres() -> Iterator[EmbeddedServer]:
     """PostgreSQL 18, one server for each test process."""
     with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def eventscope_server(postgres: EmbeddedServer) -> Iterator[Server]:
+    """What the plugin's fixtures take: one server for each test process is enough."""
+    with closing(Server(postgres.url)) as server:
         yield server
 
 
