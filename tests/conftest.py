@@ -18,9 +18,6 @@ from eventscope.settings import ENV_PREFIX, Settings
 from eventscope.testing import Server
 from tests.servers import create_blog, fresh_database, running_server
 
-# the plugin is ours: it is there also if eventscope was installed before it had one
-pytest_plugins = ["eventscope.testing"]
-
 # how long an example takes says more of the machine than of the code
 hypothesis.settings.register_profile("eventscope", deadline=None)
 hypothesis.settings.load_profile("eventscope")

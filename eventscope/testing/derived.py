@@ -59,14 +59,14 @@ def _told(found: Difference) -> str:
 def _table(found: Difference) -> Iterator[str]:
     """Lines with columns of even width; the two of one row stand one below the other."""
     names = tuple(map(safe_text, (*found.missing_examples, *found.extra_examples)[0]))
-    signed = sorted(
-        [(_cells(row), "-") for row in found.missing_examples]
-        + [(_cells(row), "+") for row in found.extra_examples],
-        key=lambda line: (line[0][:1], line[1] == "+", line[0]),
-    )
-    rows = [(names, " "), *signed]
-    widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in rows), strict=True)]
-    for cells, sign in rows:
+    signed = [
+        *(("-", _cells(row)) for row in found.missing_examples),
+        *(("+", _cells(row)) for row in found.extra_examples),
+    ]
+    signed.sort(key=lambda line: (line[1][:1], line[0] == "+", line[1]))
+    rows = [(" ", names), *signed]
+    widths = [max(map(len, column)) for column in zip(*(cells for _, cells in rows), strict=True)]
+    for sign, cells in rows:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         yield f"  {sign} {'  '.join(padded)}".rstrip()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class MakeSettings(Protocol):
-    """Makes settings for the test's database, each time with a slot and a queue file of its own.
+    """Makes settings for the test's database, each with slot, publication and queue file apart.
 
     What they do not say comes from the usual sources; failures are tried again at once.
     """
@@ -80,10 +80,12 @@ def eventscope_settings(
     from eventscope.settings import Settings
 
     def make(**settings: Any) -> Settings:
+        name = f"eventscope_test_{uuid4().hex}"
         return Settings.load(
             **{
                 "url": eventscope_database,
-                "slot_name": f"eventscope_test_{uuid4().hex}",
+                "publication": name,
+                "slot_name": name,
                 "queue_path": tmp_path_factory.mktemp("eventscope") / "queue.db",
                 "operator_queue_min_restart_time": 1,
                 "operator_queue_max_restart_time": 100,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from typing import Final
@@ -15,7 +15,7 @@ from eventscope.demo.embedded import EmbeddedServer
 from eventscope.errors import EventScopeError
 from eventscope.testing.schema import Part, Schema, fill, parts_of
 
-_FAST: Final = {
+_FAST: Final[Mapping[str, str | int]] = {
     "autovacuum": "off",
     "checkpoint_timeout": "1h",
     "fsync": "off",
@@ -50,8 +50,11 @@ class Server:
             ServerUnusable: the server cannot be reached, or the role may not create databases.
             SchemaError: the schema is no SQL.
         """
-        with self._new(self._template(schema)) as name:
+        name = self._create(self._template(schema))
+        try:
             yield databases.url_of(self.url, name)
+        finally:
+            databases.drop(self.url, name)
 
     def close(self) -> None:
         """Drop the templates."""
@@ -63,25 +66,23 @@ class Server:
         if not parts:
             return "template1"
         if parts not in self._templates:
-            with ExitStack() as undo:
-                name = undo.enter_context(self._new("template1"))
-                fill(databases.url_of(self.url, name), schema)
-                _leave(self.url, name)
-                undo.pop_all()
+            name = self._create("template1")
             self._templates[parts] = name
+            try:
+                fill(databases.url_of(self.url, name), schema)
+            except BaseException:
+                databases.drop(self.url, self._templates.pop(parts))
+                raise
+            _leave(self.url, name)
         return self._templates[parts]
 
-    @contextmanager
-    def _new(self, template: str) -> Iterator[str]:
+    def _create(self, template: str) -> str:
         name = f"eventscope_test_{uuid4().hex}"
         try:
             databases.create(self.url, name, template=template)
         except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
             raise ServerUnusable(f"no database for tests: {error}".strip()) from error
-        try:
-            yield name
-        finally:
-            databases.drop(self.url, name)
+        return name
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 from eventscope.demo.embedded import EmbeddedServer
 from tests.programs import REPOSITORY
 from tests.testing.conftest import RunPytest
+from tests.waiting import until
 
 NOTES = """
 import pytest
@@ -75,7 +76,7 @@ def test_other():
     assert ended.returncode == 0, ended.stdout
 
 
-def test_it_starts_a_server_for_each_process_and_stops_it(
+async def test_it_starts_a_server_for_each_process_and_stops_it(
     run_pytest: RunPytest, tmp_path: Path
 ) -> None:
     ended = run_pytest(
@@ -95,8 +96,8 @@ def test_it(eventscope_runner, worker_id):
     servers = [(tmp_path / worker).read_text().splitlines() for worker in ("gw0", "gw1")]
     assert len({directory for _, directory, *_ in servers}) == 2
     for process, directory, *_ in servers:
-        assert not Path("/proc", process).exists()
-        assert not Path(directory).exists()
+        left = (Path("/proc", process), Path(directory))
+        await until(lambda left=left: not any(path.exists() for path in left))
 
 
 def test_each_test_has_a_database_of_its_own_and_nothing_is_left_of_it(

@@ -213,7 +213,7 @@ def test_what_prevents_the_start_is_raised(eventscope_runner: StartRunner, app: 
 def test_what_has_ended_it_is_raised(eventscope_runner: StartRunner, app: EventScope) -> None:
     app.entity("notes")
     runner = eventscope_runner(app)
-    runner.execute('DROP PUBLICATION "events"')
+    runner.execute(f"DROP PUBLICATION {runner.settings.publication}")
     runner.execute("INSERT INTO notes VALUES (1, 'a')")
     with pytest.raises(SourceError, match="publication"):
         runner.settle()

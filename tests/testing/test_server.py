@@ -127,7 +127,7 @@ def test_a_database_is_dropped_whoever_reads_from_its_slot(
         ("postgresql://h", "postgresql://h/x"),
         ("postgresql://h1:1,h2:2/a", "postgresql://h1:1,h2:2/x"),
         ("postgresql://u@/a?host=/run", "postgresql://u@/x?host=/run"),
-        ("host=h dbname=a", "host=h dbname=x"),
+        ("host=h dbname=a", "dbname=x host=h"),
     ],
 )
 def test_the_url_of_another_database(server: str, found: str) -> None:
