@@ -39,6 +39,6 @@ def assert_true() -> AssertTrue:
 
     def check(runner: Runner) -> None:
         for table in DERIVED:
-            runner.assert_derived(table.name, table.truth, may_fail=True)
+            runner.assert_derived(table.name, table.truth)
 
     return check
