@@ -155,6 +155,27 @@ def test_one_that_never_settles_is_named_with_what_it_is_at(
     runner.settle()
 
 
+def test_a_handler_that_blocks_the_loop_is_not_waited_for_for_ever(
+    eventscope_runner: StartRunner,
+    app: EventScope,
+    held: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @app.operator(entities=["notes"])
+    async def blocks(event: Event) -> None:
+        held.wait(60)
+
+    monkeypatch.setattr("eventscope.testing.runner._GRACE", 0.5)
+    runner = eventscope_runner(app)
+    runner.execute("INSERT INTO notes VALUES (1, 'a')")
+    with pytest.raises(AssertionError) as caught:
+        runner.settle(timeout=0.5)
+    assert str(caught.value).splitlines()[1:] == [
+        "  operator blocks is running, events to go: 1",
+        "  its event loop does not answer: a handler or a listener blocks it",
+    ]
+
+
 def test_one_that_is_late_is_told_with_those_that_have_failed(
     eventscope_runner: StartRunner, app: EventScope
 ) -> None:

@@ -107,7 +107,7 @@ def test_a_role_that_may_not_create_databases_is_told(
             connection.execute("DROP ROLE tester")
 
 
-def test_a_database_is_dropped_whoever_reads_from_its_slot(
+def test_a_database_is_dropped_with_what_a_test_has_left_in_it(
     server: Server, postgres: EmbeddedServer
 ) -> None:
     with server.database() as url, psycopg.connect(url, autocommit=True) as connection:
