@@ -16,7 +16,7 @@ import pytest
 from eventscope.demo.embedded import EmbeddedServer
 from eventscope.settings import ENV_PREFIX, Settings
 from eventscope.testing import Server
-from tests.servers import create_blog, fresh_database, running_server
+from tests.servers import create_blog, running_server
 
 # how long an example takes says more of the machine than of the code
 hypothesis.settings.register_profile("eventscope", deadline=None)
@@ -61,10 +61,9 @@ def postgres_15() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture
-def database(postgres: EmbeddedServer) -> Iterator[str]:
-    """The url of a new, empty database."""
-    with fresh_database(postgres) as url:
-        yield url
+def database(eventscope_database: str) -> str:
+    """The url of a new database, empty where no ``eventscope_schema`` says otherwise."""
+    return eventscope_database
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ def eventscope_schema() -> list[str]:
 
 
 @pytest.fixture
-def database(eventscope_database: str) -> str:
-    return eventscope_database
-
-
-@pytest.fixture
 def blog(database: str) -> str:
     return database
 

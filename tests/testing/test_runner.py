@@ -12,14 +12,13 @@ from eventscope.engine.commands import Pause
 from eventscope.errors import NotRunning
 from eventscope.replication.connection import SourceError
 from eventscope.testing import StartRunner
-
-STEPS = 6
+from tests.cascades import STEPS, TABLES, a_cascade
 
 
 @pytest.fixture(scope="module")
 def eventscope_schema() -> list[str]:
     return [
-        *(f"CREATE TABLE step_{n} (id int PRIMARY KEY);" for n in range(STEPS + 1)),
+        TABLES,
         "CREATE TABLE notes (id int PRIMARY KEY, text text);"
         "ALTER TABLE notes REPLICA IDENTITY FULL;"
         "CREATE TABLE lengths (id int PRIMARY KEY, length int NOT NULL);",
@@ -29,18 +28,6 @@ def eventscope_schema() -> list[str]:
 @pytest.fixture
 def app() -> EventScope:
     return EventScope("notes")
-
-
-def a_cascade(app: EventScope) -> EventScope:
-    """Each operator writes the table that the next one follows."""
-    for n in range(STEPS):
-        app.query(
-            f"step_{n + 1}",
-            sql=f"INSERT INTO step_{n + 1} SELECT id FROM step_{n} WHERE id = $1"
-            " ON CONFLICT DO NOTHING",
-            ids={f"step_{n}": "id"},
-        )
-    return app
 
 
 def lengths(app: EventScope) -> EventScope:
@@ -54,20 +41,16 @@ def lengths(app: EventScope) -> EventScope:
     return app
 
 
-def test_settle_waits_for_a_cascade_to_its_end(
-    eventscope_runner: StartRunner, app: EventScope
-) -> None:
-    runner = eventscope_runner(a_cascade(app))
+def test_settle_waits_for_a_cascade_to_its_end(eventscope_runner: StartRunner) -> None:
+    runner = eventscope_runner(a_cascade())
     for n in range(10):
         runner.execute("INSERT INTO step_0 VALUES (%s)", [n])
         runner.settle()
         assert runner.execute(f"SELECT count(*) FROM step_{STEPS}").fetchone() == (n + 1,)
 
 
-def test_a_derived_table_is_compared_when_it_is_settled(
-    eventscope_runner: StartRunner, app: EventScope
-) -> None:
-    runner = eventscope_runner(a_cascade(app))
+def test_a_derived_table_is_compared_when_it_is_settled(eventscope_runner: StartRunner) -> None:
+    runner = eventscope_runner(a_cascade())
     runner.execute("INSERT INTO step_0 SELECT generate_series(1, 500)")
     runner.assert_derived(f"step_{STEPS}", "SELECT id FROM step_0;\n")
 
@@ -216,7 +199,7 @@ def test_events_are_told_in_their_order_across_a_restart(
 def test_two_applications_run_beside_each_other(
     eventscope_runner: StartRunner, app: EventScope
 ) -> None:
-    cascade = eventscope_runner(a_cascade(EventScope("cascade")))
+    cascade = eventscope_runner(a_cascade())
     other = eventscope_runner(lengths(app))
     cascade.execute("INSERT INTO step_0 VALUES (1)")
     other.execute("INSERT INTO notes VALUES (1, 'a')")
