@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,8 @@ import pytest
 
 from eventscope.demo.embedded import EmbeddedServer
 from eventscope.settings import ENV_PREFIX, Settings
-from tests.servers import create_blog, fresh_database, running_server
+from eventscope.testing import Server
+from tests.servers import create_blog, running_server
 
 # how long an example takes says more of the machine than of the code
 hypothesis.settings.register_profile("eventscope", deadline=None)
@@ -43,6 +45,13 @@ def postgres() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="session")
+def eventscope_server(postgres: EmbeddedServer) -> Iterator[Server]:
+    """What the plugin's fixtures take: one server for each test process is enough."""
+    with closing(Server(postgres.url)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def postgres_15() -> Iterator[EmbeddedServer]:
     """The machine's own PostgreSQL 15."""
     if not (SYSTEM_BINARIES / "initdb").exists():
@@ -52,10 +61,9 @@ def postgres_15() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture
-def database(postgres: EmbeddedServer) -> Iterator[str]:
-    """The url of a new, empty database."""
-    with fresh_database(postgres) as url:
-        yield url
+def database(eventscope_database: str) -> str:
+    """The url of a new database, empty where no ``eventscope_schema`` says otherwise."""
+    return eventscope_database
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from eventscope.demo import databases
 from eventscope.demo.installation import DemoUnavailable, Installation, last_lines
 
 if TYPE_CHECKING:
@@ -94,27 +95,12 @@ class EmbeddedServer:
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database and return its url; one of that name is dropped, whoever uses it."""
-        self.drop_database(name)
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("create database {} template {}").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
+        databases.create(self.url, name, template=template)
         return self.url_of(name)
 
     def drop_database(self, name: str) -> None:
         """Drop a database if it exists, whoever uses it, with its replication slots."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            # Replication is the one use that FORCE does not end.
-            connection.execute(
-                "select pg_terminate_backend(active_pid, 5000) from pg_replication_slots "
-                "where database = %s and active_pid is not null",
-                [name],
-            )
-            connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            )
+        databases.drop(self.url, name)
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""

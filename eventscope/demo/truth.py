@@ -37,7 +37,7 @@ class Difference:
 
 
 async def differences(
-    connection: AsyncConnection[Any], truths: Mapping[str, str]
+    connection: AsyncConnection[Any], truths: Mapping[str, str], *, examples: int = _EXAMPLES
 ) -> list[Difference]:
     """Compare tables with their queries, all in one snapshot; an empty list means all are equal.
 
@@ -46,38 +46,44 @@ async def differences(
     Args:
         connection: outside a transaction.
         truths: the query by table.
+        examples: rows of a kind to tell of at most.
     """
     before = connection.isolation_level
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     try:
         async with connection.transaction():
-            compared = [await _compare(connection, *item) for item in truths.items()]
+            compared = [
+                await _compare(connection, table, truth, examples)
+                for table, truth in truths.items()
+            ]
     finally:
         await connection.set_isolation_level(before)
     return [difference for difference in compared if difference.missing or difference.extra]
 
 
-async def _compare(connection: AsyncConnection[Any], table: str, truth: str) -> Difference:
+async def _compare(
+    connection: AsyncConnection[Any], table: str, truth: str, examples: int
+) -> Difference:
     query = sql.SQL(truth)
     outline = await connection.execute(sql.SQL("select * from ({}) as truth limit 0").format(query))
     columns = sql.SQL(", ").join(
         sql.Identifier(column.name) for column in outline.description or ()
     )
     actual = sql.SQL("select {} from {}").format(columns, sql.Identifier(*table.split(".")))
-    missing, missing_examples = await _subtract(connection, query, actual)
-    extra, extra_examples = await _subtract(connection, actual, query)
+    missing, missing_examples = await _subtract(connection, query, actual, examples)
+    extra, extra_examples = await _subtract(connection, actual, query, examples)
     return Difference(table, missing, extra, missing_examples, extra_examples)
 
 
 async def _subtract(
-    connection: AsyncConnection[Any], left: sql.Composable, right: sql.Composable
+    connection: AsyncConnection[Any], left: sql.Composable, right: sql.Composable, examples: int
 ) -> tuple[int, tuple[Mapping[str, Any], ...]]:
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         sql.SQL(
             'select *, count(*) over () as "#" '
             "from ((select * from ({}) as l) except all (select * from ({}) as r)) as rest limit {}"
-        ).format(left, right, sql.Literal(_EXAMPLES))
+        ).format(left, right, sql.Literal(examples))
     )
     rows = await cursor.fetchall()
     count = rows[0]["#"] if rows else 0

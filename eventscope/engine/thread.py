@@ -155,6 +155,10 @@ class EngineThread:
         """Hand over a question."""
         return asyncio.run_coroutine_threadsafe(self._running.ask(question), self._loop)
 
+    def settle(self, timeout: float | None = None) -> Future[None]:
+        """Wait until everything committed so far is processed; see ``Engine.settle``."""
+        return asyncio.run_coroutine_threadsafe(self._running.settle(timeout), self._loop)
+
     def stop(self) -> None:
         """Stop the engine, or its start, and wait for its end; idempotent."""
         if (thread := self._cancelled()) is not None:

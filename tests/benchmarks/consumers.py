@@ -46,7 +46,7 @@ class InPython:
         if sys.version_info < self.python:
             return f"needs Python {'.'.join(map(str, self.python))}"
         if importlib.util.find_spec(self.requires) is None:
-            return "not installed: pip install -e '.[test,bench]'"
+            return "not installed: pip install -e '.[dev,bench]'"
         return None
 
     def measure(self, recording: Recording) -> Measurement:

@@ -4,7 +4,7 @@
 WAL once, and has every consumer read that WAL through a copy of one slot, in turns. It prints
 the medians: seconds of wall time from the start of the stream to the last event, microseconds of
 CPU an event and megabytes of peak memory of the consumer's process, and the rate as a multiple of
-pg_recvlogical's and walbox's. The peers come with ``pip install -e '.[test,bench]'``.
+pg_recvlogical's and walbox's. The peers come with ``pip install -e '.[dev,bench]'``.
 """
 
 from __future__ import annotations

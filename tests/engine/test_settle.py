@@ -14,29 +14,14 @@ from eventscope.demo.embedded import EmbeddedServer
 from eventscope.engine import Engine, core
 from eventscope.engine.commands import Pause, Resume, StartBackfill
 from eventscope.settings import Settings
+from tests.cascades import STEPS, TABLES, a_cascade
 from tests.conftest import Connection, MakeSettings
 from tests.engine.conftest import Watching, Write
 from tests.waiting import operator, until, until_state
 
-STEPS = 6
-
-
-def a_cascade() -> EventScope:
-    """Each operator writes the table that the next one follows."""
-    app = EventScope("cascade")
-    for n in range(STEPS):
-        app.query(
-            f"step_{n + 1}",
-            sql=f"INSERT INTO step_{n + 1} SELECT id FROM step_{n} WHERE id = $1"
-            " ON CONFLICT DO NOTHING",
-            ids={f"step_{n}": "id"},
-        )
-    return app
-
 
 async def create_steps(connection: Connection) -> None:
-    for n in range(STEPS + 1):
-        await connection.execute(f"CREATE TABLE step_{n} (id int PRIMARY KEY)")
+    await connection.execute(TABLES)
 
 
 async def arrived(connection: Connection) -> int:

@@ -1,36 +1,39 @@
+"""The example's operators, tested with what eventscope gives to people who test their own."""
+
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
-from eventscope.demo.truth import differences
-from eventscope.engine import Engine
-from eventscope.settings import Settings
+from eventscope.demo.schema import schema
+from eventscope.testing import Runner, StartRunner
 from operators_example import DERIVED, app
 
-TRUTHS = {table.name: table.truth for table in DERIVED}
-
-AssertTrue = Callable[[Engine], Awaitable[None]]
+AssertTrue = Callable[[Runner], None]
 
 
-@pytest.fixture
-def settings(blog, make_settings) -> Settings:
-    return make_settings(operator_queue_min_restart_time=1)
+@pytest.fixture(scope="session")
+def eventscope_schema() -> list[str]:
+    return [schema(), *(table.ddl for table in DERIVED)]
 
 
 @pytest.fixture
-async def engine(settings) -> AsyncIterator[Engine]:
-    async with Engine(app, settings) as engine:
-        yield engine
+def blog(database: str) -> str:
+    return database
 
 
 @pytest.fixture
-def assert_true(connection) -> AssertTrue:
-    """Waits for an engine and compares all derived tables with their queries."""
+def runner(eventscope_runner: StartRunner) -> Runner:
+    return eventscope_runner(app)
 
-    async def check(engine: Engine) -> None:
-        await engine.settle(timeout=60)
-        assert [str(difference) for difference in await differences(connection, TRUTHS)] == []
+
+@pytest.fixture
+def assert_true() -> AssertTrue:
+    """Waits for an application and compares all derived tables with their queries."""
+
+    def check(runner: Runner) -> None:
+        for table in DERIVED:
+            runner.assert_derived(table.name, table.truth)
 
     return check

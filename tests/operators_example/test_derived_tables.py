@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 
 from eventscope.demo.traffic import Traffic
-from eventscope.engine import Engine
 from operators_example import DERIVED, app
 
 FIRST, SECOND, THIRD = (UUID(int=n) for n in (1, 2, 3))
@@ -64,72 +63,70 @@ CHANGES = {
 }
 
 
-async def test_the_tables_say_what_their_names_promise(engine, connection):
-    await connection.execute(BEGINNING)
-    await engine.settle(timeout=60)
+def test_the_tables_say_what_their_names_promise(runner):
+    runner.execute(BEGINNING)
+    runner.settle(timeout=60)
 
-    async def rows(query):
-        return await (await connection.execute(query)).fetchall()
+    def rows(query):
+        return runner.execute(query).fetchall()
 
-    assert await rows("select title, comments_count from post_with_comments_counts order by 1") == [
+    assert rows("select title, comments_count from post_with_comments_counts order by 1") == [
         ("First", 3), ("Second", 1), ("Third", 0),
     ]  # fmt: skip
-    assert await rows("select * from comment_with_subcomments_counts order by id") == [
+    assert rows("select * from comment_with_subcomments_counts order by id") == [
         (ROOT, 2), (MIDDLE, 1), (LEAF, 0), (OTHER, 0),
     ]  # fmt: skip
-    assert await rows(
-        "select id, ratings_count, average from comment_with_ratings order by id"
-    ) == [
+    assert rows("select id, ratings_count, average from comment_with_ratings order by id") == [
         (ROOT, 2, Decimal("3.50")), (MIDDLE, 1, Decimal("3.00")), (LEAF, 0, None),
         (OTHER, 1, Decimal("1.00")),
     ]  # fmt: skip
-    assert await rows("select title, ratings_count, average from post_with_ratings order by 1") == [
+    assert rows("select title, ratings_count, average from post_with_ratings order by 1") == [
         ("First", 3, Decimal("3.33")), ("Second", 1, Decimal("1.00")), ("Third", 0, None),
     ]  # fmt: skip
-    assert await rows("select name, bio, settings from user_with_profiles order by id") == [
+    assert rows("select name, bio, settings from user_with_profiles order by id") == [
         ("Ada", "I write", {"theme": "dark"}), ("Bob", None, None),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-async def test_they_stay_true_when(engine, connection, assert_true, change):
-    await connection.execute(BEGINNING)
-    await assert_true(engine)
+def test_they_stay_true_when(runner, assert_true, change):
+    runner.execute(BEGINNING)
+    assert_true(runner)
 
-    async with connection.transaction():
-        await connection.execute(change)
-    await assert_true(engine)
+    with runner.connection.transaction():
+        runner.execute(change)
+    assert_true(runner)
 
 
-async def test_they_are_true_after_many_changes_at_once(engine, connection, assert_true):
-    await connection.execute(BEGINNING)
+def test_they_are_true_after_many_changes_at_once(runner, assert_true):
+    runner.execute(BEGINNING)
     for change in CHANGES.values():
-        await connection.execute(change)
-        await connection.execute("truncate users, posts restart identity cascade")
-        await connection.execute(BEGINNING)
+        runner.execute(change)
+        runner.execute("truncate users, posts restart identity cascade")
+        runner.execute(BEGINNING)
 
-    await assert_true(engine)
+    assert_true(runner)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_they_are_true_after_traffic(engine, connection, assert_true, seed):
+async def test_they_are_true_after_traffic(runner, connection, assert_true, seed):
     traffic = Traffic(connection, seed=seed)
     for steps in (1, 10, 200):
         for _ in range(steps):
             await traffic.step()
-        await assert_true(engine)
+        assert_true(runner)
 
 
-async def test_they_are_true_after_a_restart_in_the_middle(settings, connection, assert_true):
+async def test_they_are_true_after_a_restart_in_the_middle(runner, connection, assert_true):
     traffic = Traffic(connection, seed=3)
     for _ in range(3):
-        async with Engine(app, settings):
-            for _ in range(60):
-                await traffic.step()
+        for _ in range(60):
+            await traffic.step()
+        runner.stop()
         for _ in range(30):
             await traffic.step()
-    async with Engine(app, settings) as engine:
-        await assert_true(engine)
+        runner.start()
+    assert_true(runner)
 
 
 def test_every_operator_with_a_table_is_listed():

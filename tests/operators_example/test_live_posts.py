@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from eventscope.engine import Engine
+from eventscope.testing import Runner
 from operators_example.live_posts import LivePosts, Posts, show_other
 from tests.conftest import Connection
 from tests.programs import running
@@ -22,7 +22,7 @@ FIRST, SECOND = UUID(int=1), UUID(int=2)
 
 
 async def test_it_shows_what_becomes_of_each_post(
-    engine: Engine, blog: str, connection: Connection
+    runner: Runner, blog: str, connection: Connection
 ) -> None:
     await connection.execute(
         f"insert into posts (id, title, body) values ('{FIRST}', 'First', ''),"
@@ -31,7 +31,7 @@ async def test_it_shows_what_becomes_of_each_post(
     await connection.execute(
         f"insert into comments (post_id, body) select '{SECOND}', '' from generate_series(1, 4)"
     )
-    await engine.settle(60)
+    runner.settle(60)
     async with LivePosts(blog).run_test(size=(80, 10)) as pilot:
         shows = showing(pilot.app)
         await until(lambda: shows("1 Sec␛ond 4 ██████████████████████", "2 First 0"))

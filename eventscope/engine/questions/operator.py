@@ -53,14 +53,15 @@ class OperatorDetails:
 
 @dataclass(frozen=True, slots=True)
 class DetailsOf:
-    """Asks for an operator's details."""
+    """Asks for an operator's details: of what it did the last ``limit`` attempts."""
 
     operator: str
+    limit: int = _ATTEMPTS
 
     async def answer(self, known: Known) -> OperatorDetails:
         """Look them up."""
         runner = known.runners[self.operator]
-        last = sorted(runner.timeline.attempts[-_ATTEMPTS:], key=_order, reverse=True)
+        last = sorted(runner.timeline.attempts[-self.limit :], key=_order, reverse=True)
         attempts = [await _attempted(one, known.queue) for one in last]
         return OperatorDetails(
             runner.operator, tuple(attempts), latencies(runner.timeline.latencies)
