@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TextIO
 
 import structlog
 
+from eventscope.cli.terminal import takes_colours
 from eventscope.inspection.text import safe_lines, safe_text
 
 
@@ -20,7 +21,7 @@ def log_to_stream(log_format: Literal["text", "json"]) -> None:
     if log_format == "json":
         _configure(structlog.processors.JSONRenderer(), sys.stdout)
     else:
-        _configure(_as_text(colors=sys.stderr.isatty()), sys.stderr, _spelled_out)
+        _configure(_as_text(colors=takes_colours(sys.stderr)), sys.stderr, _spelled_out)
 
 
 def log_as_program() -> None:

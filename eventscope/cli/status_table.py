@@ -23,7 +23,7 @@ _STYLES: Final[Mapping[Tone, str]] = {
     "held": "magenta",
     "busy": "blue",
 }
-_STOPPED: Final = Look("–", "quiet")
+_NOBODY_TELLS: Final = Look("–", "quiet")
 _LONGEST: Final = 10_000
 """Characters of a cure, which names all whom it helps."""
 _HEADS: Final = ("OPERATOR", "STATE", "QUEUED", "DEAD", "RETRYING", "POSITION", "")
@@ -56,7 +56,7 @@ def _head(status: Status) -> Iterator[str]:
 
 
 def _row(operator: OperatorStatus, now: datetime) -> tuple[Cell, ...]:
-    look = _STOPPED if operator.state == "stopped" else OPERATOR_LOOKS[operator.state]
+    look = OPERATOR_LOOKS.get(operator.state, _NOBODY_TELLS)
     return (
         safe_text(operator.name, 100),
         Text(f"{look.symbol} {operator.state}", _STYLES[look.tone]),
