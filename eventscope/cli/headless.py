@@ -94,7 +94,7 @@ async def run(
         if code == OK and any(o.state == "halted" or o.dead for o in snapshot.operators):
             code = FAILED
     if report is not None:
-        report.write(code, failure, snapshot, time.monotonic() - began)
+        code = report.write(code, failure, snapshot, time.monotonic() - began)
     if isinstance(failure, EventScopeError) and is_told and failure is engine.failure:
         return failure.exit_code
     if failure is not None:  # also one that came while a signal was heeded

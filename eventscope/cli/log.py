@@ -64,7 +64,9 @@ def _as_text(*, colors: bool) -> Any:
     )
 
 
-def _configure(renderer: Any, stream: TextIO, *before: Any) -> None:
+def _configure(renderer: Any, stream: TextIO | None, *before: Any) -> None:
+    if stream is None:  # it was closed from the start
+        stream = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -74,7 +76,7 @@ def _configure(renderer: Any, stream: TextIO, *before: Any) -> None:
             _sanitise,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
 

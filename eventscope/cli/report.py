@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from eventscope.app import EventScope
 from eventscope.cli.caught_up import TIMED_OUT, is_late
+from eventscope.cli.dialogue import say
 from eventscope.cli.output import OutputError
 from eventscope.cli.signals import INTERRUPTED
 from eventscope.engine import Engine, Snapshot
@@ -71,24 +72,26 @@ class Report:
         failure: BaseException | None,
         snapshot: Snapshot | None,
         seconds: float,
-    ) -> None:
-        """Write how it went.
+    ) -> int:
+        """Write how it went; returns the exit code, which says so if there is no place for it.
 
         Args:
-            code: the exit code, if nothing is raised.
+            code: the exit code till then.
             failure: what has ended it.
             snapshot: the engine when it had ended; None if it was never up.
             seconds: how long it took.
-
-        Raises:
-            OutputError: there is no place for it any more.
         """
         cases = [
             self._run(_outcome(code, failure), seconds, snapshot),
             *self._operators(snapshot, code),
             *self._dead_letters(),
         ]
-        self._replace(cases, seconds)
+        try:
+            self._replace(cases, seconds)
+        except OutputError as error:
+            say(str(error))
+            return code or error.exit_code
+        return code
 
     def _run(
         self, error: ET.Element | None, seconds: float, snapshot: Snapshot | None = None

@@ -56,10 +56,11 @@ def _head(status: Status) -> Iterator[str]:
 
 
 def _row(operator: OperatorStatus, now: datetime) -> tuple[Cell, ...]:
-    look = OPERATOR_LOOKS.get(operator.state, _NOBODY_TELLS)
+    state = operator.state
+    look = _NOBODY_TELLS if state in ("stopped", "unknown") else OPERATOR_LOOKS[state]
     return (
         safe_text(operator.name, 100),
-        Text(f"{look.symbol} {operator.state}", _STYLES[look.tone]),
+        Text(f"{look.symbol} {state}", _STYLES[look.tone]),
         f"{operator.depth:,}" if operator.depth is not None else "",
         Text(f"{operator.dead:,}", "bold red") if operator.dead else "0",
         f"{operator.retrying:,}",

@@ -11,17 +11,21 @@ _NO: Final = ("", "0", "false")
 
 def is_attended() -> bool:
     """Whether somebody sits before a terminal: no pipe, and no CI (``CI=true``)."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and not _is_ci()
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not _is_ci()
 
 
-def takes_codes(stream: TextIO) -> bool:
+def takes_codes(stream: TextIO | None) -> bool:
     """Whether a stream leads to a terminal that can move its cursor, with somebody before it."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb" and not _is_ci()
+    return _is_terminal(stream) and os.environ.get("TERM") != "dumb" and not _is_ci()
 
 
-def takes_colours(stream: TextIO) -> bool:
+def takes_colours(stream: TextIO | None) -> bool:
     """Whether it is to have colours, too (https://no-color.org)."""
     return takes_codes(stream) and not os.environ.get("NO_COLOR")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: it was closed from the start
 
 
 def _is_ci() -> bool:
