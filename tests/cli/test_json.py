@@ -111,15 +111,9 @@ async def test_what_is_refused_is_said_on_stderr_alone(shop: Shop, runs: bool) -
             await shop.stop(program)
         for command in (
             ("pause", "who"),
-            ("resume", "who"),
             ("retry", "good"),
-            ("skip", "good"),
-            ("replay", "good", "--from", "0/1"),
-            ("backfill", "who"),
             ("forget", "who"),
-            ("dead-letters", "list", "who"),
             ("dead-letters", "show", "7"),
-            ("dead-letters", "retry", "7"),
         ):
             result = await shop.ask(*command, "--json")
             assert (result.returncode, result.stdout) == (2, ""), command

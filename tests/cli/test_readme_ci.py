@@ -29,7 +29,7 @@ SCHEMA = """
 create table posts (id int primary key, title text);
 create table comments (id int primary key, post_id int);
 create table counts (id int primary key, n bigint);
-create table totals (id int primary key, n bigint);
+create table doubled (id int primary key, n bigint);
 """
 INSERTS = """
 insert into posts values (1, 'one'), (2, 'two');
@@ -43,8 +43,8 @@ app = EventScope("blog")
 app.query("counts", ids={{"comments": "post_id"}}, sql='''
     insert into counts select post_id, count(*) from comments where post_id = $1 group by post_id
     on conflict (id) do update set n = excluded.n''')
-app.query("totals", ids={{"counts": "1"}}, sql='''
-    insert into totals select $1::int, sum(n) from counts
+app.query("doubled", ids={{"counts": "id"}}, sql='''
+    insert into doubled select id, 2 * n from counts where id = $1
     on conflict (id) do update set n = excluded.n''')
 
 @app.operator(entities=["comments"])
@@ -111,12 +111,12 @@ async def test_the_job_passes_when_operators_converge(job: Job) -> None:
     code, output = await job.run("pass")
     assert code == 0, output
     summary = json.loads(output.splitlines()[-1])
-    assert (summary["events"], summary["applied"]["other"]) == (7, 3)
+    assert summary["applied"]["other"] == 3
     async with await psycopg.AsyncConnection.connect(job.url) as connection:
         cursor = await connection.execute("select n from counts order by id")
         assert await cursor.fetchall() == [(2,), (1,)]
-        cursor = await connection.execute("select n from totals")
-        assert await cursor.fetchall() == [(3,)], "cascades are waited for"
+        cursor = await connection.execute("select n from doubled order by id")
+        assert await cursor.fetchall() == [(4,), (2,)], "cascades are waited for"
     assert all(case.is_passed for case in cases(job.report).values())
 
 
@@ -139,7 +139,7 @@ async def test_it_fails_with_3_without_a_server(job: Job) -> None:
     job.url = NOWHERE
     code, output = await job.run("pass")
     assert code == 3, output
-    assert "localhost:1" in output
+    assert "cannot connect to PostgreSQL" in output
 
 
 async def test_it_fails_with_3_when_the_server_is_lost_before_the_last_command(job: Job) -> None:
