@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import time
-from contextlib import AsyncExitStack, suppress
-from typing import Final, TextIO
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
+from typing import Final
 
 import structlog
 
@@ -39,7 +38,7 @@ async def run(
     timeout: float | None = None,
     report: Report | None = None,
     is_told: bool = False,
-    summary_to: TextIO | None = None,
+    prints: AbstractContextManager[object] | None = None,
 ) -> int:
     """Run until ``work`` is done, or a signal comes; prints the summary as the last line.
 
@@ -56,7 +55,7 @@ async def run(
         report: is told how it went.
         is_told: whether who reads the errors has the log before his eyes, and so knows already
             what has ended the engine from within.
-        summary_to: where the summary goes, by default to stdout.
+        prints: takes what is printed while it runs.
 
     Raises:
         EventScopeError: it cannot start, or what has ended it, unless that is told.
@@ -82,7 +81,7 @@ async def run(
 
     running = asyncio.ensure_future(session())
     code = OK
-    with suppress(EventScopeError):
+    with prints or nullcontext(), suppress(EventScopeError):
         code = await first(signals.wait(), running)
     failure = engine.failure or (None if running.cancelled() else running.exception())
     if signals.came and work is not None and code == OK:
@@ -90,7 +89,7 @@ async def run(
     snapshot = engine.snapshot() if engine.started else None
     if snapshot is not None:
         _tell_cures(snapshot, told)
-        print_summary(snapshot, time.monotonic() - began, summary_to or sys.stdout)
+        print_summary(snapshot, time.monotonic() - began)
         if code == OK and any(o.state == "halted" or o.dead for o in snapshot.operators):
             code = FAILED
     if report is not None:

@@ -75,19 +75,17 @@ def command(
     from eventscope.tui.prints import stdout_in_log
 
     log_to_stream(log_format)
-    stdout = sys.stdout
-    with stdout_in_log() if is_json else nullcontext():
-        return asyncio.run(
-            headless.run(
-                scope,
-                settings,
-                caught_up.until_caught_up(timeout) if until is not None else None,
-                timeout=timeout,
-                report=_begun(report_path, scope, settings) if report_path is not None else None,
-                is_told=not is_json,  # the log as text goes where errors go
-                summary_to=stdout,
-            )
+    return asyncio.run(
+        headless.run(
+            scope,
+            settings,
+            caught_up.until_caught_up(timeout) if until is not None else None,
+            timeout=timeout,
+            report=_begun(report_path, scope, settings) if report_path is not None else None,
+            is_told=not is_json,  # the log as text goes where errors go
+            prints=stdout_in_log() if is_json else None,
         )
+    )
 
 
 def _begun(path: Path, app: EventScope, settings: Settings) -> Report:

@@ -23,6 +23,7 @@ _STYLES: Final[Mapping[Tone, str]] = {
     "held": "magenta",
     "busy": "blue",
 }
+_LOOKS: Final[Mapping[str, Look]] = {**OPERATOR_LOOKS}
 _NOBODY_TELLS: Final = Look("–", "quiet")
 _LONGEST: Final = 10_000
 """Characters of a cure, which names all whom it helps."""
@@ -57,7 +58,7 @@ def _head(status: Status) -> Iterator[str]:
 
 def _row(operator: OperatorStatus, now: datetime) -> tuple[Cell, ...]:
     state = operator.state
-    look = _NOBODY_TELLS if state in ("stopped", "unknown") else OPERATOR_LOOKS[state]
+    look = _LOOKS.get(state, _NOBODY_TELLS)
     return (
         safe_text(operator.name, 100),
         Text(f"{look.symbol} {state}", _STYLES[look.tone]),

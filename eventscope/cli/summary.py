@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TextIO
 
 from eventscope.engine import Snapshot
 
 
-def print_summary(snapshot: Snapshot, seconds: float, to: TextIO) -> None:
+def print_summary(snapshot: Snapshot, seconds: float) -> None:
     """Print one line of JSON, in ASCII.
 
     Args:
         snapshot: the engine, when it had ended.
         seconds: how long it ran.
-        to: where the line goes.
     """
     operators = snapshot.operators
     stream = snapshot.stream
@@ -28,4 +26,4 @@ def print_summary(snapshot: Snapshot, seconds: float, to: TextIO) -> None:
         "lag_bytes": max(stream.received_lsn - stream.stored_lsn, 0),
         "seconds": round(seconds, 3),
     }
-    print(json.dumps(summary, separators=(",", ":")), file=to, flush=True)
+    print(json.dumps(summary, separators=(",", ":")), flush=True)
