@@ -23,7 +23,7 @@ _STYLES: Final[Mapping[Tone, str]] = {
     "held": "magenta",
     "busy": "blue",
 }
-_LOOKS: Final[Mapping[str, Look]] = {**OPERATOR_LOOKS}
+_LOOKS: Final[Mapping[str, Look]] = dict(OPERATOR_LOOKS.items())
 _NOBODY_TELLS: Final = Look("–", "quiet")
 _LONGEST: Final = 10_000
 """Characters of a cure, which names all whom it helps."""
