@@ -18,8 +18,16 @@ from eventscope.cli import options as shared
     help="At most N ids a second.  [default: half of the operator's time]",
 )
 @click.option("--cancel", is_flag=True, help="End the backfill where it is.")
+@shared.json_option
 @shared.control_options
-def command(operator: str, rate: float | None, cancel: bool, app: str | None, **given: Any) -> int:
+def command(
+    operator: str,
+    rate: float | None,
+    cancel: bool,
+    as_json: bool,
+    app: str | None,
+    **given: Any,
+) -> int:
     """Recompute the whole table of OPERATOR beside the stream, and show how far it is.
 
     Ctrl-C leaves the bar, and the backfill goes on; the same command shows it again. It survives
@@ -29,16 +37,18 @@ def command(operator: str, rate: float | None, cancel: bool, app: str | None, **
     queue cannot be used, 4 no answer, 130 interrupted.
     """
     from eventscope.cli import control, progress, queue_file
+    from eventscope.cli.told import Told
     from eventscope.engine.commands import CancelBackfill, StartBackfill
-    from eventscope.inspection.text import safe_text
 
     if cancel and rate is not None:
         raise click.UsageError("--cancel needs no --rate")
     file = queue_file.find(shared.settings(**given), app)
     if cancel:
-        return control.carry_out(file, CancelBackfill(operator))
-    if rate is None and progress.is_under_way(file.path, operator):  # whose rate is to stay
-        print(safe_text(f"{operator} goes on with its backfill"))
-    else:
-        control.carry_out(file, StartBackfill(operator, rate))
-    return progress.follow(file.path, operator)
+        return control.carry_out(file, CancelBackfill(operator), as_json=as_json)
+    with Told(as_json=as_json) as told:
+        if rate is None and progress.is_under_way(file.path, operator):  # whose rate is to stay
+            going_on = f"{operator} goes on with its backfill"
+            told.tell(operator, going_on, control.process_of(file.path))
+        else:
+            control.have_done(file, StartBackfill(operator, rate), told)
+        return progress.follow(file.path, operator, told)

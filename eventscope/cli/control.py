@@ -6,15 +6,15 @@ import asyncio
 import getpass
 import os
 import socket
+from pathlib import Path
 from typing import Final
 
-from eventscope.cli.dialogue import say
 from eventscope.cli.log import log_to_file
 from eventscope.cli.queue_file import QueueFile
+from eventscope.cli.told import Told
 from eventscope.engine import mailbox
 from eventscope.engine.commands import Command, CommandRefused, Report
 from eventscope.engine.controls import Controls
-from eventscope.inspection.text import safe_text
 from eventscope.queue import outside
 from eventscope.queue.base import QueueError
 from eventscope.queue.file_lock import holder
@@ -25,31 +25,43 @@ _PATIENCE: Final = 30.0
 _TRIES: Final = 5
 
 
-def carry_out(file: QueueFile, command: Command) -> int:
-    """Have a command done, and print what was done; returns the exit code.
+def carry_out(file: QueueFile, *commands: Command, as_json: bool) -> int:
+    """Have commands done, and print what was done; returns the exit code.
 
     Raises:
-        CommandRefused: it is not possible now.
+        CommandRefused: one is not possible now.
         QueueError: the queue cannot be used, or nobody has answered.
     """
-    done, here = asyncio.run(_done(file, command))
-    print(safe_text(done), flush=True)
-    if here:
-        say("nothing runs now: this holds from the next start on")
+    with Told(as_json=as_json) as told:
+        for command in commands:
+            have_done(file, command, told)
     return 0
 
 
-async def _done(file: QueueFile, command: Command) -> tuple[str, bool]:
-    """Have a command done; returns what was done in one line, and whether without a process."""
+def have_done(file: QueueFile, command: Command, told: Told) -> None:
+    """Have a command done, and tell of it; raises as ``carry_out`` does."""
+    done, process = asyncio.run(_done(file, command))
+    told.tell(command.operator, done, process)
+
+
+def process_of(path: Path) -> int | None:
+    """The process that has a queue file open, if one has and its id is known."""
+    process = holder(path)
+    return int(process) if process.isdecimal() else None
+
+
+async def _done(file: QueueFile, command: Command) -> tuple[str, int | None]:
+    """Have a command done; returns what was done in one line, and by which process."""
     for _ in range(_TRIES):
+        process = process_of(file.path)
         if not holder(file.path):
             try:
-                return await _done_here(file, command), True
+                return await _done_here(file, command), None
             except QueueError:
                 if not holder(file.path):  # else a process has come between
                     raise
         try:
-            return await ask(file, command), False
+            return await ask(file, command), process
         except outside.NoAnswer:
             raise
         except QueueError:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import AbstractContextManager
 
 from eventscope.app import EventScope
 from eventscope.cli import application
 from eventscope.cli.application import ApplicationError
 from eventscope.cli.log import log_to_file
+from eventscope.cli.terminal import is_attended
 from eventscope.errors import EventScopeError
 from eventscope.settings import Settings
 
@@ -22,8 +21,7 @@ class DashboardError(EventScopeError):
 
 def wanted(no_dashboard: bool) -> bool:
     """Whether to open the dashboard: somebody is there to look, and did not refuse."""
-    attended = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
-    return attended and not no_dashboard
+    return is_attended() and not no_dashboard
 
 
 def loaded(target: str, settings: Settings) -> EventScope:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _ids = click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
 _all = click.option("--all", "operator", metavar="OPERATOR", help="All of this operator.")
-_json = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
 
 
 @click.group("dead-letters")
@@ -32,20 +31,20 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("operator", metavar="[OPERATOR]", required=False)
-@_json
+@shared.json_option
 @shared.control_options
 def list_letters(operator: str | None, as_json: bool, app: str | None, **given: Any) -> int:
     """List dead letters, of OPERATOR or all, oldest first."""
     from eventscope.cli import letters
 
     found = asyncio.run(_read(_file(app, given), operator))
-    (letters.print_lines if as_json else letters.print_list)(found)
+    (letters.print_list_as_json if as_json else letters.print_list)(found)
     return 0
 
 
 @command.command("show")
 @click.argument("id", type=int)
-@_json
+@shared.json_option
 @shared.control_options
 def show(id: int, as_json: bool, app: str | None, **given: Any) -> int:
     """Show one whole: its event, error and traceback."""
@@ -59,8 +58,11 @@ def show(id: int, as_json: bool, app: str | None, **given: Any) -> int:
 @command.command("retry")
 @_ids
 @_all
+@shared.json_option
 @shared.control_options
-def retry(ids: tuple[int, ...], operator: str | None, app: str | None, **given: Any) -> int:
+def retry(
+    ids: tuple[int, ...], operator: str | None, as_json: bool, app: str | None, **given: Any
+) -> int:
     """Try dead letters again, by their IDs or --all.
 
     Without a process it happens at the next start.
@@ -71,19 +73,25 @@ def retry(ids: tuple[int, ...], operator: str | None, app: str | None, **given: 
     _check(ids, operator)
     file = _file(app, given)
     if operator is not None:
-        return control.carry_out(file, RetryLetters(operator))
-    for letter in asyncio.run(_chosen(file, ids)):
-        control.carry_out(file, RetryLetters(letter.operator, letter.id))
-    return 0
+        return control.carry_out(file, RetryLetters(operator), as_json=as_json)
+    letters = asyncio.run(_chosen(file, ids))
+    retries = [RetryLetters(letter.operator, letter.id) for letter in letters]
+    return control.carry_out(file, *retries, as_json=as_json)
 
 
 @command.command("discard")
 @_ids
 @_all
 @shared.yes_option
+@shared.json_option
 @shared.control_options
 def discard(
-    ids: tuple[int, ...], operator: str | None, yes: bool, app: str | None, **given: Any
+    ids: tuple[int, ...],
+    operator: str | None,
+    yes: bool,
+    as_json: bool,
+    app: str | None,
+    **given: Any,
 ) -> int:
     """Give up dead letters for good, by their IDs or --all.
 
@@ -98,12 +106,12 @@ def discard(
     if operator is not None:
         count = len(asyncio.run(_read(file, operator)))
         if count and not yes:
-            letters = "dead letter" if count == 1 else "dead letters"
-            confirm_by_name(f"{operator} will lose {count:,} {letters}", operator)
-        return control.carry_out(file, DiscardLetters(operator))
-    for letter in asyncio.run(_chosen(file, ids)):
-        control.carry_out(file, DiscardLetters(letter.operator, letter.id))
-    return 0
+            lost = "dead letter" if count == 1 else "dead letters"
+            confirm_by_name(f"{operator} will lose {count:,} {lost}", operator)
+        return control.carry_out(file, DiscardLetters(operator), as_json=as_json)
+    letters = asyncio.run(_chosen(file, ids))
+    discards = [DiscardLetters(letter.operator, letter.id) for letter in letters]
+    return control.carry_out(file, *discards, as_json=as_json)
 
 
 def _check(ids: tuple[int, ...], operator: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from eventscope.cli import dashboard, headless
+from eventscope.cli import caught_up, dashboard, headless
 from eventscope.cli import options as shared
 from eventscope.cli.log import log_to_stream
 from eventscope.cli.signals import OK
@@ -83,7 +83,7 @@ def command(
         return asyncio.run(headless.run(example.app, playground.settings, work, is_told=is_told))
 
 
-def _work(playground: Playground, duration: float | None, truths: dict[str, str]) -> headless.Work:
+def _work(playground: Playground, duration: float | None, truths: dict[str, str]) -> caught_up.Work:
     """Traffic, then rest, then the question whether all is as it should be."""
 
     async def work(engine: Engine) -> int:
@@ -91,7 +91,7 @@ def _work(playground: Playground, duration: float | None, truths: dict[str, str]
         if duration is not None:
             asyncio.get_running_loop().call_later(duration, stop.set)
         await playground.traffic(stop)
-        code = await headless.until_caught_up(SETTLING)(engine)
+        code = await caught_up.until_caught_up(SETTLING)(engine)
         return code or await _verify(playground.url, truths)
 
     return work

@@ -11,8 +11,9 @@ from eventscope.cli import options as shared
 
 @click.command("forget")
 @shared.operator_argument
+@shared.json_option
 @shared.control_options
-def command(operator: str, app: str | None, **given: Any) -> int:
+def command(operator: str, as_json: bool, app: str | None, **given: Any) -> int:
     """Drop what is kept of OPERATOR, which the application no longer has.
 
     As the database keeps its place, too, this is done by the process that runs the application.
@@ -22,4 +23,5 @@ def command(operator: str, app: str | None, **given: Any) -> int:
     from eventscope.cli import control, queue_file
     from eventscope.engine.commands import Forget
 
-    return control.carry_out(queue_file.find(shared.settings(**given), app), Forget(operator))
+    file = queue_file.find(shared.settings(**given), app)
+    return control.carry_out(file, Forget(operator), as_json=as_json)

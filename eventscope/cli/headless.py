@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import math
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from typing import Final
 
 import structlog
 
 from eventscope.app import EventScope
+from eventscope.cli.caught_up import Work, start_timed_out
 from eventscope.cli.cures import cures
-from eventscope.cli.dialogue import say
-from eventscope.cli.signals import OK, Signals, first
+from eventscope.cli.report import Report
+from eventscope.cli.signals import INTERRUPTED, OK, Signals, first
+from eventscope.cli.summary import print_summary
 from eventscope.engine import Engine, Snapshot
-from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.errors import EventScopeError
 from eventscope.settings import Settings
 
 FAILED: Final = 1
 """An operator halted, or has dead letters."""
-TIMED_OUT: Final = 4
 
 _LOOK_AGAIN: Final = 1.0
+_FULL_DISK: Final = 30.0
+"""Seconds that a run with an end waits for a disk that is full: long enough for a neighbour's
+temporary file, not for a person, whom nobody calls for a CI job."""
 _log = structlog.get_logger("eventscope.cli")
-
-Work = Callable[[Engine], Awaitable[int]]
-"""What ends a run by itself; returns the exit code, to which halted operators add."""
 
 
 async def run(
-    app: EventScope, settings: Settings, work: Work | None = None, *, is_told: bool = False
+    app: EventScope,
+    settings: Settings,
+    work: Work | None = None,
+    *,
+    timeout: float | None = None,
+    report: Report | None = None,
+    is_told: bool = False,
+    prints: AbstractContextManager[object] | None = None,
 ) -> int:
     """Run until ``work`` is done, or a signal comes; prints the summary as the last line.
 
@@ -45,55 +51,54 @@ async def run(
         app: what to run.
         settings: how.
         work: what ends it by itself.
+        timeout: seconds within which it must be up.
+        report: is told how it went.
         is_told: whether who reads the errors has the log before his eyes, and so knows already
             what has ended the engine from within.
+        prints: takes what is printed while it runs.
 
     Raises:
         EventScopeError: it cannot start, or what has ended it, unless that is told.
     """
     began = time.monotonic()
     signals = Signals()
-    engine = Engine(app, settings)
+    engine = Engine(app, settings, patience=_FULL_DISK if work is not None else math.inf)
     told: set[str] = set()
 
     async def session() -> int:
-        async with engine:
+        async with AsyncExitStack() as opened:
+            try:
+                async with asyncio.timeout(timeout) as limit:
+                    await opened.enter_async_context(engine)
+            except TimeoutError:
+                if timeout is None or not limit.expired():
+                    raise
+                return start_timed_out(engine, timeout)
+            if report is not None:
+                report.watch(engine)
             works = [work(engine)] if work is not None else []
             return await first(engine.wait(), _watch(engine, told), *works)
 
     running = asyncio.ensure_future(session())
     code = OK
-    with suppress(EventScopeError):
+    with prints or nullcontext(), suppress(EventScopeError):
         code = await first(signals.wait(), running)
     failure = engine.failure or (None if running.cancelled() else running.exception())
-    if engine.started:
-        _tell_cures(engine.snapshot(), told)
-        print_summary(engine.snapshot(), time.monotonic() - began)
+    if signals.came and work is not None and code == OK:
+        code = INTERRUPTED  # it was to do something, and has not
+    snapshot = engine.snapshot() if engine.started else None
+    if snapshot is not None:
+        _tell_cures(snapshot, told)
+        print_summary(snapshot, time.monotonic() - began)
+        if code == OK and any(o.state == "halted" or o.dead for o in snapshot.operators):
+            code = FAILED
+    if report is not None:
+        code = report.write(code, failure, snapshot, time.monotonic() - began)
     if isinstance(failure, EventScopeError) and is_told and failure is engine.failure:
         return failure.exit_code
     if failure is not None:  # also one that came while a signal was heeded
         raise failure
-    if not engine.started:
-        return code
-    snapshot = engine.snapshot()
-    failed = any(o.state == "halted" or o.dead or o.retrying for o in snapshot.operators)
-    return FAILED if code == OK and failed else code
-
-
-def until_caught_up(timeout: float | None) -> Work:
-    """The work of a CI job: to have processed everything, cascades included."""
-
-    async def work(engine: Engine) -> int:
-        try:
-            await engine.settle(timeout)
-        except TimeoutError:
-            late = [f"{o.name} ({o.state})" for o in engine.snapshot().operators if _is_late(o)]
-            at_work = f"; still at work: {', '.join(late)}" if late else ""
-            say(f"not caught up after {timeout:g} s{at_work}")
-            return TIMED_OUT
-        return OK
-
-    return work
+    return code
 
 
 async def _watch(engine: Engine, told: set[str]) -> int:
@@ -110,23 +115,3 @@ def _tell_cures(snapshot: Snapshot, told: set[str]) -> None:
             _log.warning(cure)
     told.clear()
     told.update(now)
-
-
-def _is_late(operator: OperatorSnapshot) -> bool:
-    return bool(operator.depth or operator.retrying or operator.backfill)
-
-
-def print_summary(snapshot: Snapshot, seconds: float) -> None:
-    """Print one line of JSON, in ASCII, that tells how a run went."""
-    operators = snapshot.operators
-    summary = {
-        "events": snapshot.stream.events,
-        "applied": {operator.name: operator.applied for operator in operators},
-        "failed": {operator.name: operator.failed for operator in operators},
-        "dead": {operator.name: operator.dead for operator in operators},
-        "depth": {operator.name: operator.depth for operator in operators},
-        "state": {operator.name: operator.state for operator in operators},
-        "lag_bytes": snapshot.stream.received_lsn - snapshot.stream.stored_lsn,
-        "seconds": round(seconds, 3),
-    }
-    print(json.dumps(summary, separators=(",", ":")), flush=True)

@@ -61,10 +61,9 @@ def print_letter(letter: DeadLetter) -> None:
         print(line)
 
 
-def print_lines(letters: Iterable[DeadLetter]) -> None:
-    """Print letters to stdout, one JSON object a line, without events and tracebacks."""
-    for letter in letters:
-        print(json.dumps(_fields(letter)))
+def print_list_as_json(letters: Iterable[DeadLetter]) -> None:
+    """Print letters to stdout as one JSON object, without events and tracebacks."""
+    print(json.dumps({"dead_letters": [_fields(letter) for letter in letters]}))
 
 
 def print_json(letter: DeadLetter) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TextIO
 
 import structlog
 
+from eventscope.cli.terminal import takes_colours
 from eventscope.inspection.text import safe_lines, safe_text
 
 
@@ -20,7 +21,7 @@ def log_to_stream(log_format: Literal["text", "json"]) -> None:
     if log_format == "json":
         _configure(structlog.processors.JSONRenderer(), sys.stdout)
     else:
-        _configure(_as_text(colors=sys.stderr.isatty()), sys.stderr, _spelled_out)
+        _configure(_as_text(colors=takes_colours(sys.stderr)), sys.stderr, _spelled_out)
 
 
 def log_as_program() -> None:
@@ -63,7 +64,9 @@ def _as_text(*, colors: bool) -> Any:
     )
 
 
-def _configure(renderer: Any, stream: TextIO, *before: Any) -> None:
+def _configure(renderer: Any, stream: TextIO | None, *before: Any) -> None:
+    if stream is None:  # it was closed from the start
+        stream = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -73,7 +76,7 @@ def _configure(renderer: Any, stream: TextIO, *before: Any) -> None:
             _sanitise,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
 

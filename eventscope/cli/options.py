@@ -88,6 +88,7 @@ log_format_option = click.option(
     show_default=True,
     help="How a headless run logs.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 operator_argument = click.argument("operator", metavar="OPERATOR")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 dry_run_option = click.option(

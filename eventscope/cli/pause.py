@@ -11,8 +11,9 @@ from eventscope.cli import options as shared
 
 @click.command("pause")
 @shared.operator_argument
+@shared.json_option
 @shared.control_options
-def command(operator: str, app: str | None, **given: Any) -> int:
+def command(operator: str, as_json: bool, app: str | None, **given: Any) -> int:
     """Let OPERATOR finish the event it is at, then hold it until it is resumed.
 
     It stays paused across restarts; its events are kept meanwhile.
@@ -22,4 +23,5 @@ def command(operator: str, app: str | None, **given: Any) -> int:
     from eventscope.cli import control, queue_file
     from eventscope.engine.commands import Pause
 
-    return control.carry_out(queue_file.find(shared.settings(**given), app), Pause(operator))
+    file = queue_file.find(shared.settings(**given), app)
+    return control.carry_out(file, Pause(operator), as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from eventscope.cli.control import process_of
 from eventscope.cli.dialogue import say
 from eventscope.cli.headless import FAILED
 from eventscope.cli.signals import INTERRUPTED, OK, Signals, first
+from eventscope.cli.terminal import takes_codes
+from eventscope.cli.told import Told
 from eventscope.inspection.text import safe_text
 from eventscope.queue import outside
 from eventscope.queue.base import QueueError
@@ -24,7 +28,7 @@ from eventscope.queue.records import Backfill
 _LOOK_AGAIN: Final = 0.1
 
 
-def follow(path: Path, operator: str) -> int:
+def follow(path: Path, operator: str, told: Told) -> int:
     """Show an operator's backfill until it ends; returns the exit code.
 
     If nothing runs there is nothing to follow.
@@ -32,7 +36,7 @@ def follow(path: Path, operator: str) -> int:
     Raises:
         QueueError: the process that made it has ended.
     """
-    return asyncio.run(_follow(path, operator)) if holder(path) else OK
+    return asyncio.run(_follow(path, operator, told)) if holder(path) else OK
 
 
 def is_under_way(path: Path, operator: str) -> bool:
@@ -45,16 +49,17 @@ def is_under_way(path: Path, operator: str) -> bool:
     return asyncio.run(look())
 
 
-async def _follow(path: Path, operator: str) -> int:
+async def _follow(path: Path, operator: str, told: Told) -> int:
     signals = Signals()
-    code = await first(signals.wait(), _until_ended(path, operator))
+    code = await first(signals.wait(), _until_ended(path, operator, told))
     if code == INTERRUPTED:
         say(f"the backfill of {operator} goes on; the same command shows it, --cancel ends it")
     return code
 
 
-async def _until_ended(path: Path, operator: str) -> int:
+async def _until_ended(path: Path, operator: str, told: Told) -> int:
     async with outside.opened(path) as queue:
+        process = process_of(path)
         with _bar(operator) as bar:
             while (backfill := await queue.backfill(operator)) is not None:
                 _show(bar, backfill)
@@ -71,7 +76,7 @@ async def _until_ended(path: Path, operator: str) -> int:
             for task in bar.task_ids:
                 bar.update(task, total=1, completed=1)
         failed = len(await queue.letters(operator))
-        print(safe_text(f"the backfill of {operator} has ended"))
+        told.tell(operator, f"the backfill of {operator} has ended", process)
         if failed:
             say(f"{operator} has failed ids, {failed:,} of them: eventscope dead-letters list")
         return FAILED if failed else OK
@@ -89,14 +94,17 @@ async def _held(queue: OutsideQueue, operator: str) -> str:
 
 @contextmanager
 def _bar(operator: str) -> Iterator[Progress]:
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    is_shown = takes_codes(sys.stderr)
+    console = Console(
+        stderr=True, highlight=False, markup=False, emoji=False, force_terminal=is_shown
+    )
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[ids]}", markup=False),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not is_shown) as bar:
         bar.add_task(safe_text(operator, 40), total=None, ids="")
         yield bar
 

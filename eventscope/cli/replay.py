@@ -15,8 +15,11 @@ from eventscope.cli import options as shared
     "--from", "start", required=True, metavar="POINT", help="The first event that comes again."
 )
 @click.option("--to", "end", metavar="POINT", help="The last.  [default: the last that it has had]")
+@shared.json_option
 @shared.control_options
-def command(operator: str, start: str, end: str | None, app: str | None, **given: Any) -> int:
+def command(
+    operator: str, start: str, end: str | None, as_json: bool, app: str | None, **given: Any
+) -> int:
     """Give OPERATOR events once more, then let it go on where it was.
 
     POINT is an event id (0/16B3748/0), an LSN (0/16B3748) or a time (2026-11-26T14:00, here
@@ -31,4 +34,4 @@ def command(operator: str, start: str, end: str | None, app: str | None, **given
     first = moments.written(start)
     last = moments.written(end) if end is not None else None
     file = queue_file.find(shared.settings(**given), app)
-    return control.carry_out(file, Replay(operator, first, last))
+    return control.carry_out(file, Replay(operator, first, last), as_json=as_json)

@@ -11,8 +11,9 @@ from eventscope.cli import options as shared
 
 @click.command("resume")
 @shared.operator_argument
+@shared.json_option
 @shared.control_options
-def command(operator: str, app: str | None, **given: Any) -> int:
+def command(operator: str, as_json: bool, app: str | None, **given: Any) -> int:
     """Let a paused OPERATOR go on where it stopped.
 
     Exit codes: 0 fine, 2 refused, usage or settings, 3 the queue cannot be used, 4 no answer.
@@ -20,4 +21,5 @@ def command(operator: str, app: str | None, **given: Any) -> int:
     from eventscope.cli import control, queue_file
     from eventscope.engine.commands import Resume
 
-    return control.carry_out(queue_file.find(shared.settings(**given), app), Resume(operator))
+    file = queue_file.find(shared.settings(**given), app)
+    return control.carry_out(file, Resume(operator), as_json=as_json)

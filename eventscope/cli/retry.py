@@ -11,8 +11,9 @@ from eventscope.cli import options as shared
 
 @click.command("retry")
 @shared.operator_argument
+@shared.json_option
 @shared.control_options
-def command(operator: str, app: str | None, **given: Any) -> int:
+def command(operator: str, as_json: bool, app: str | None, **given: Any) -> int:
     """Try the event that OPERATOR fails at again at once; one that halted goes on so.
 
     What it gave up is in the dead letters: see eventscope dead-letters.
@@ -22,4 +23,5 @@ def command(operator: str, app: str | None, **given: Any) -> int:
     from eventscope.cli import control, queue_file
     from eventscope.engine.commands import Retry
 
-    return control.carry_out(queue_file.find(shared.settings(**given), app), Retry(operator))
+    file = queue_file.find(shared.settings(**given), app)
+    return control.carry_out(file, Retry(operator), as_json=as_json)

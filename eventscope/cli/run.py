@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+import sys
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from eventscope.cli import application, dashboard
 from eventscope.cli import options as shared
 from eventscope.cli.log import log_to_stream
+
+if TYPE_CHECKING:
+    from eventscope.app import EventScope
+    from eventscope.cli.report import Report
+    from eventscope.settings import Settings
 
 
 @click.command("run")
@@ -27,6 +35,13 @@ from eventscope.cli.log import log_to_stream
     metavar="S",
     help="Seconds that --until may take.",
 )
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write how it went as JUnit XML, for a CI system to show (headless).",
+)
 @shared.log_format_option
 @shared.settings_options
 def command(
@@ -35,6 +50,7 @@ def command(
     read_only: bool,
     until: str | None,
     timeout: float | None,
+    report_path: Path | None,
     log_format: Literal["text", "json"],
     **given: Any,
 ) -> int:
@@ -49,13 +65,38 @@ def command(
     if timeout is not None and until is None:
         raise click.UsageError("--timeout needs --until caught-up")
     settings = shared.settings(**given)
-    if until is None and dashboard.wanted(no_dashboard):
+    if until is None and report_path is None and dashboard.wanted(no_dashboard):
         scope = dashboard.loaded(app, settings)
         return dashboard.run(scope, settings, read_only=read_only)
-    scope = application.load(app)
-    from eventscope.cli import headless
+    is_json = log_format == "json"
+    with redirect_stdout(sys.stderr) if is_json else nullcontext():
+        scope = application.load(app)
+    from eventscope.cli import caught_up, headless
+    from eventscope.tui.prints import stdout_in_log
 
     log_to_stream(log_format)
-    work = headless.until_caught_up(timeout) if until is not None else None
-    is_told = log_format == "text"  # which goes where errors go
-    return asyncio.run(headless.run(scope, settings, work, is_told=is_told))
+    return asyncio.run(
+        headless.run(
+            scope,
+            settings,
+            caught_up.until_caught_up(timeout) if until is not None else None,
+            timeout=timeout,
+            report=_begun(report_path, scope, settings) if report_path is not None else None,
+            is_told=not is_json,  # the log as text goes where errors go
+            prints=stdout_in_log() if is_json else None,
+        )
+    )
+
+
+def _begun(path: Path, app: EventScope, settings: Settings) -> Report:
+    """The report of a run that is to begin; raises click.UsageError if there is no place for it."""
+    from eventscope.cli.output import OutputError
+    from eventscope.cli.report import Report
+    from eventscope.operators.redaction import Redaction
+
+    report = Report(path, app, Redaction(settings))
+    try:
+        report.begin()
+    except OutputError as error:
+        raise click.UsageError(str(error)) from None
+    return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -17,6 +17,8 @@ class Signals:
     """Ctrl-C, SIGTERM and SIGHUP, from now on; the second one ends the process at once.
 
     It does so also while something blocks the event loop, by which signals are heeded in order.
+    SIGHUP is a terminal that has been closed: what is still said then is lost, and no error. It is
+    left ignored where it is, as ``nohup`` wants it.
     """
 
     def __init__(self) -> None:
@@ -26,8 +28,15 @@ class Signals:
         self._before = {
             number: signal.signal(number, self._on_signal)
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
         }
+        self._terminals = [descriptor for descriptor in (1, 2) if os.isatty(descriptor)]
         self._before[signal.SIGINT] = signal.default_int_handler  # and not that of the loop
+
+    @property
+    def came(self) -> bool:
+        """Whether one has come."""
+        return self._code is not None
 
     async def wait(self) -> int:
         """Wait for a signal; returns the exit code that it asks for."""
@@ -41,9 +50,22 @@ class Signals:
             return
         if self._code is not None:
             os._exit(INTERRUPTED)
+        if number == signal.SIGHUP:
+            _lose_output(self._terminals)
         self._code = INTERRUPTED if number == signal.SIGINT else OK
         with suppress(RuntimeError):  # the loop has just been closed
             self._loop.call_soon_threadsafe(self._came.set)
+
+
+def _lose_output(terminals: Iterable[int]) -> None:
+    """Have what is written to terminals that are gone go nowhere, and raise nothing."""
+    gone = [descriptor for descriptor in terminals if not os.isatty(descriptor)]
+    if not gone:
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    for descriptor in gone:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 async def first(*works: Awaitable[int | None]) -> int:

@@ -14,8 +14,9 @@ from eventscope.cli import options as shared
 @click.command("skip")
 @shared.operator_argument
 @shared.yes_option
+@shared.json_option
 @shared.control_options
-def command(operator: str, yes: bool, app: str | None, **given: Any) -> int:
+def command(operator: str, yes: bool, as_json: bool, app: str | None, **given: Any) -> int:
     """Pass over the event that OPERATOR fails at, for good; asks for its name first.
 
     Exit codes: 0 fine, 2 refused, usage or settings, 3 the queue cannot be used, 4 no answer,
@@ -28,11 +29,11 @@ def command(operator: str, yes: bool, app: str | None, **given: Any) -> int:
     file = queue_file.find(shared.settings(**given), app)
     failure = asyncio.run(_failure(file.path, operator))
     if failure is None:
-        return control.carry_out(file, Skip(operator))  # which is refused with the reason
+        return control.carry_out(file, Skip(operator), as_json=as_json)  # refused with the reason
     event, error = failure
     if not yes:
         confirm_by_name(f"{operator} will never see event {event}, at which: {error}", operator)
-    return control.carry_out(file, Skip(operator, event))
+    return control.carry_out(file, Skip(operator, event), as_json=as_json)
 
 
 async def _failure(path: Path, operator: str) -> tuple[str | None, str | None] | None:

@@ -44,13 +44,14 @@ def command(app: str | None, as_json: bool, **given: Any) -> int:
 
 
 async def _look(file: QueueFile) -> Status:
+    """Ask whoever runs it, or see for ourselves."""
     import msgspec
 
     from eventscope.cli import control
     from eventscope.engine.commands import Report
-    from eventscope.engine.status import Status, of_stopped
-    from eventscope.queue import outside
+    from eventscope.engine.status import Status, blocked
     from eventscope.queue.base import QueueError
+    from eventscope.queue.faults import Unwritable
     from eventscope.queue.file_lock import holder
 
     if holder(file.path):
@@ -61,8 +62,19 @@ async def _look(file: QueueFile) -> Status:
                 f"process {holder(file.path)} tells its status as another version of eventscope"
                 f" does: ask with that one, or start it anew with this one"
             ) from None
+        except Unwritable as error:  # so that no question can be put
+            process = control.process_of(file.path)
+            if process is not None:
+                return blocked(await _of_file(file), process, f"{error.fault}; {error.cure}")
         except QueueError:
             if holder(file.path):  # else it has ended meanwhile
                 raise
+    return await _of_file(file)
+
+
+async def _of_file(file: QueueFile) -> Status:
+    from eventscope.engine.status import of_stopped
+    from eventscope.queue import outside
+
     async with outside.opened(file.path) as queue:
         return await of_stopped(file.path, queue, file.app)

@@ -23,7 +23,8 @@ _STYLES: Final[Mapping[Tone, str]] = {
     "held": "magenta",
     "busy": "blue",
 }
-_STOPPED: Final = Look("–", "quiet")
+_LOOKS: Final[Mapping[str, Look]] = dict(OPERATOR_LOOKS.items())
+_NOBODY_TELLS: Final = Look("–", "quiet")
 _LONGEST: Final = 10_000
 """Characters of a cure, which names all whom it helps."""
 _HEADS: Final = ("OPERATOR", "STATE", "QUEUED", "DEAD", "RETRYING", "POSITION", "")
@@ -56,10 +57,11 @@ def _head(status: Status) -> Iterator[str]:
 
 
 def _row(operator: OperatorStatus, now: datetime) -> tuple[Cell, ...]:
-    look = _STOPPED if operator.state == "stopped" else OPERATOR_LOOKS[operator.state]
+    state = operator.state
+    look = _LOOKS.get(state, _NOBODY_TELLS)
     return (
         safe_text(operator.name, 100),
-        Text(f"{look.symbol} {operator.state}", _STYLES[look.tone]),
+        Text(f"{look.symbol} {state}", _STYLES[look.tone]),
         f"{operator.depth:,}" if operator.depth is not None else "",
         Text(f"{operator.dead:,}", "bold red") if operator.dead else "0",
         f"{operator.retrying:,}",

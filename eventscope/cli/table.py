@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from eventscope.cli.terminal import takes_colours
 
 _WIDE: Final = 5_000
 """Cells of a line: more than any row has, so that no column is cut or left out."""
@@ -23,7 +26,13 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: 
         rows: harmless text.
         right: the names of the columns that hold numbers, which stand at the right, in one text.
     """
-    console = Console(highlight=False, markup=False, emoji=False, width=_WIDE)
+    console = Console(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=_WIDE,
+        force_terminal=takes_colours(sys.stdout),
+    )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     numbers = right.split()
     for head in heads:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from eventscope.cli.event_line import event_line
 from eventscope.cli.log import log_as_program
 from eventscope.cli.output import Output, OutputClosed, OutputError
 from eventscope.cli.signals import OK, Signals, first
+from eventscope.cli.terminal import takes_colours
 from eventscope.engine.tail import Tail
 from eventscope.engine.tail_source import Selection
 from eventscope.event import Event
@@ -131,11 +131,6 @@ def _jsonl(events: Sequence[Event]) -> bytes:
 
 def _pretty(events: Sequence[Event]) -> bytes:
     width = shutil.get_terminal_size(_WIDE).columns
-    coloured = sys.stdout.isatty() and not _refuses_codes()
+    coloured = takes_colours(sys.stdout)
     text = "".join(f"{event_line(event, width, coloured=coloured)}\n" for event in events)
     return text.encode(sys.stdout.encoding, "replace")
-
-
-def _refuses_codes() -> bool:
-    """Whether the terminal, or who sits before it, wants no colours (https://no-color.org)."""
-    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"

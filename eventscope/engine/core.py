@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
@@ -27,6 +27,7 @@ from eventscope.engine.questions import Answer, Known, Question
 from eventscope.engine.reader import Reader
 from eventscope.engine.resumption import Resumptions
 from eventscope.engine.ring import EventRing
+from eventscope.engine.ring_filling import RingFilling
 from eventscope.engine.slowest import slowest
 from eventscope.engine.snapshot import (
     Snapshot,
@@ -42,8 +43,7 @@ from eventscope.pubsub.adapter import pubsub
 from eventscope.pubsub.broker import Broker
 from eventscope.queue.adapters import open_queue
 from eventscope.queue.base import Queue
-from eventscope.queue.event import QueuedEvent
-from eventscope.replication.assembly import Batch, Row
+from eventscope.replication.assembly import Batch
 from eventscope.replication.connection import Unreachable, server_label
 from eventscope.settings import Settings, SettingsError
 
@@ -65,16 +65,24 @@ class Engine:
         settings: by default read from the usual sources.
         attended: whether a user interface shares the interpreter; the engine then gives way to
             it after every few milliseconds of work, and fills ``ring``.
+        patience: seconds that a queue file may be unwritable, as its disk is full, before that
+            ends the engine.
     """
 
     def __init__(
-        self, app: EventScope, settings: Settings | None = None, *, attended: bool = False
+        self,
+        app: EventScope,
+        settings: Settings | None = None,
+        *,
+        attended: bool = False,
+        patience: float = math.inf,
     ) -> None:
         self.app = app
         self.settings = settings if settings is not None else Settings.load()
         self.ring = EventRing()
+        self._ring_filling = RingFilling(self.ring)
         self._attended = attended
-        self._open_rows: deque[Row] = deque(maxlen=self.ring.capacity)
+        self._patience = patience
         self._server = ""
         self._queue: Queue
         self._reader: Reader
@@ -109,7 +117,7 @@ class Engine:
             await self._close()
             raise
         workforce = self._workforce
-        self._queue.be_patient()
+        self._queue.be_patient(self._patience)
         self._tending = [
             self._supervise("reader", self._reader.run),
             self._supervise("retention", self._prune),
@@ -133,7 +141,7 @@ class Engine:
     ) -> None:
         """Stop everything: the reader at once, operators after what they are at."""
         self._workforce.stop()
-        self._queue.be_patient(False)
+        self._queue.be_patient(0)
         self._end_waits()
         if self._applied is None:
             await self._stop_tending()
@@ -231,6 +239,10 @@ class Engine:
         """Try to reach the server at once, if it is out of reach."""
         self._reader.hurry()
 
+    def before_it_closes(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have something done when everything has stopped, and can still be asked."""
+        self._opened.push_async_callback(work)
+
     async def ask(self, question: Question[Answer]) -> Answer:
         """Look up what no snapshot holds."""
         return await question.answer(
@@ -318,26 +330,13 @@ class Engine:
 
     def _on_append(self, batch: Batch) -> None:
         if self._attended:
-            self._show(batch)
+            self._ring_filling.append(batch, self._queue.relations)
         if self._applied is not None:
             self._applied.extend(batch.transactions)
         self._workforce.announce(batch.counts)
         self._broadcast.announce(batch.counts)
         if self._progress is not None:
             self._progress.announce(batch)
-
-    def _show(self, batch: Batch) -> None:
-        """Put the events of ended transactions into the ring."""
-        rows, relations = self._open_rows, self._queue.relations
-        while rows and batch.rows and rows[-1][0] >= batch.rows[0][0]:
-            rows.pop()  # of a transaction that was cut off, and comes again from its beginning
-        rows.extend(batch.rows)
-        entries = []
-        for transaction in batch.transactions:
-            while rows and rows[0][0] <= transaction.last_seq:
-                seq, version, message = rows.popleft()
-                entries.append(QueuedEvent(seq, relations[version], message, transaction))
-        self.ring.extend(entries)
 
     async def _stop_tending(self) -> None:
         for task in self._tending:

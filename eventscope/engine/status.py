@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -37,7 +37,8 @@ class OperatorStatus:
 
     name: str
     kind: Literal["query", "handler"] | None
-    state: OperatorState | Literal["stopped"]
+    state: OperatorState | Literal["stopped", "unknown"]
+    """``unknown``: its process cannot be asked."""
     position: str | None
     """The id of the last event that it is done with, as far as that is kept."""
     depth: int | None
@@ -129,6 +130,19 @@ async def of_running(snapshot: Snapshot, queue: Queue, process: int) -> Status:
         operators=operators,
         orphans=list(snapshot.orphans),
     )
+
+
+def blocked(status: Status, process: int, trouble: str) -> Status:
+    """What a queue file tells of an application whose process cannot be asked.
+
+    Args:
+        status: as if nothing ran.
+        process: what runs.
+        trouble: why no question can be put.
+    """
+    stream = replace(status.stream, state="blocked", detail=trouble)
+    operators = [replace(operator, state="unknown") for operator in status.operators]
+    return replace(status, process=process, stream=stream, operators=operators)
 
 
 async def of_stopped(path: Path, queue: OutsideQueue, app: EventScope | None) -> Status:

@@ -7,6 +7,7 @@ transaction is visible to operators when its end has been appended, never in par
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,8 +196,8 @@ class Queue(Desk, Protocol):
     def trouble(self) -> str:
         """Why nothing can be stored now, and what helps; empty while it can be."""
 
-    def be_patient(self, wanted: bool = True) -> None:
-        """Have writes wait for what passes, such as a full disk, or have them fail as at first."""
+    def be_patient(self, seconds: float = math.inf) -> None:
+        """Have writes wait for what passes, such as a full disk; at first they fail at once."""
 
     async def begin(self, origin: Origin, checkpoint: Checkpoint) -> None:
         """Start the log at a checkpoint, or move it there if nothing lies between.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from abc import abstractmethod
@@ -59,9 +60,9 @@ class Desk(DeskView):
         """Why a write waits, and what helps; empty if none does."""
         return self._patience.trouble
 
-    def be_patient(self, wanted: bool = True) -> None:
-        """Have writes wait while the disk is full or the file is locked, or have them fail."""
-        self._patience.wanted = wanted
+    def be_patient(self, seconds: float = math.inf) -> None:
+        """Have writes wait while the disk is full or the file is locked, and fail after that."""
+        self._patience.seconds = seconds
 
     @property
     @abstractmethod

@@ -6,6 +6,7 @@ what it sends, events that were stored here and not applied are lost then.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -51,7 +52,7 @@ class MemoryQueue(LogHead, MemoryDesk):
         """Nothing: there is always room."""
         return ""
 
-    def be_patient(self, wanted: bool = True) -> None:
+    def be_patient(self, seconds: float = math.inf) -> None:
         """Do nothing: no write waits."""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -27,8 +28,8 @@ class Patience:
     """
 
     def __init__(self, path: Path) -> None:
-        self.wanted = False
-        """Whether they wait; else they fail at once."""
+        self.seconds = 0.0
+        """How long they wait before they fail."""
         self._path = path
         self._waiting: dict[object, str] = {}
         """By write: why it waits, and what helps."""
@@ -42,17 +43,18 @@ class Patience:
         """Do work that does all or nothing.
 
         Raises:
-            Unwritable: it cannot be done now, and is not to wait.
+            Unwritable: it could not be done in the time that it is to wait.
             QueueError: it cannot be done.
         """
         this = object()
+        began = time.monotonic()
         try:
             while True:
                 try:
                     with writing(self._path):
                         return await work()
                 except Unwritable as error:
-                    if not self.wanted:
+                    if time.monotonic() - began >= self.seconds:
                         raise
                     self._say(this, error)
                 await asyncio.sleep(_AGAIN)

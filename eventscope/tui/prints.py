@@ -33,6 +33,17 @@ def prints_in_log() -> Iterator[None]:
 
 
 @contextmanager
+def stdout_in_log() -> Iterator[None]:
+    """Have what is printed to stdout logged, where the log goes there line by line."""
+    out = Prints("stdout", sys.stdout)
+    with redirect_stdout(out):
+        try:
+            yield
+        finally:
+            out.finish()
+
+
+@contextmanager
 def _handlers_moved(to: io.TextIOBase) -> Iterator[None]:
     """Have handlers of ``logging`` that took hold of the terminal before let it go.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 
@@ -17,6 +18,7 @@ from tests.programs import running
 def terminal(shop: Shop, *arguments: str) -> pexpect.spawn:
     return pexpect.spawn(
         sys.executable, ["-m", "eventscope", *arguments], cwd=str(shop.folder),
+        env={name: value for name, value in os.environ.items() if name != "CI"},
         dimensions=(24, 100), encoding="utf-8", timeout=60,
     )  # fmt: skip
 

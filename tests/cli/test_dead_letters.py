@@ -24,8 +24,8 @@ async def test_they_are_listed_with_what_is_needed_to_act_upon_them(shop: Shop) 
             assert head.split()[:3] == ["ID", "OPERATOR", "TARGET"]
             assert [row.split()[0] for row in rows] == [str(first), str(second)]
             assert all("giving up" in row and "never" in row and "dead" in row for row in rows)
-            lines = await shop.ask("dead-letters", "list", "giving up", "--json")
-            letters = [json.loads(line) for line in lines.stdout.splitlines()]
+            listed = await shop.ask("dead-letters", "list", "giving up", "--json")
+            letters = json.loads(listed.stdout)["dead_letters"]
             assert [letter["id"] for letter in letters] == [first, second]
             assert letters[0]["next_retry"] is None
 

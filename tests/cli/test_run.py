@@ -178,3 +178,57 @@ async def test_what_fails_while_a_signal_is_heeded_is_said(shop: Shop) -> None:
         (shop.folder / "go on").touch()
         assert await program.ended() == 3, program.lines
     assert "cannot be written" in str(program.lines)
+
+
+async def test_the_time_counts_from_the_start_on(shop: Shop) -> None:
+    """A slot can be made only when every older transaction has ended; this one does not."""
+    async with await psycopg.AsyncConnection.connect(shop.url) as writer:
+        await writer.execute("SELECT txid_current()")
+        run = await shop.ask("run", "shop.py", "--until", "caught-up", "--timeout", "2")
+        await writer.rollback()
+    assert run.returncode == 4, run.stderr
+    assert "not even started after 2 s: " in run.stderr
+    assert "can be made only" in run.stderr.splitlines()[-1]
+
+
+async def test_a_timeout_names_what_the_stream_waits_for(shop: Shop) -> None:
+    async with shop.running():  # which has the slot
+        run = await shop.ask_as(
+            {"EVENTSCOPE_QUEUE_PATH": "other.db"},
+            *("run", "shop.py", "--until", "caught-up", "--timeout", "1"),
+        )
+    assert run.returncode == 4, run.stderr
+    [why] = [line for line in run.stderr.splitlines() if "not caught up after 1 s" in line]
+    assert "standby: " in why
+    assert "shop" in why
+
+
+async def test_in_json_what_is_printed_is_a_line_of_the_log(shop: Shop) -> None:
+    (shop.folder / "shop.py").write_text(
+        "from eventscope import EventScope\n"
+        "app = EventScope('shop')\n"
+        "print('imported')\n"
+        "@app.operator(entities=['notes'])\n"
+        "def chatty(event):\n"
+        "    print('no end of line', end='')\n"
+    )
+    run = ("run", "shop.py", "--until", "caught-up", "--log-format", "json")
+    assert (await shop.ask(*run)).returncode == 0
+    await shop.notes(1)
+    result = await shop.ask(*run)
+    assert result.returncode == 0, result.stderr
+    *lines, summary = map(json.loads, result.stdout.splitlines())
+    assert "no end of line" in [line["event"] for line in lines]
+    assert summary["applied"] == {"chatty": 1}
+    assert result.stderr == "imported\n"
+
+
+async def test_a_server_that_ends_while_an_operator_retries_has_not_failed(shop: Shop) -> None:
+    shop.set(operator_queue_min_restart_time=60_000, operator_queue_max_retries=5)
+    (shop.folder / "mended").touch()
+    await shop.sql("update limits set n = 0")
+    async with shop.running() as program:
+        await shop.notes(1)
+        await shop.until_retrying("copies")
+        program.terminate()
+        assert await program.ended() == 0

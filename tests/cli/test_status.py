@@ -8,6 +8,8 @@ from typing import Any
 from eventscope.event import EventId
 from tests.cli.conftest import Result
 from tests.cli.shop import Shop
+from tests.hindrances import full, small_disk
+from tests.programs import running
 
 
 def by_name(result: Result) -> dict[str, Any]:
@@ -71,6 +73,26 @@ async def test_without_a_process_it_tells_what_the_queue_holds(shop: Shop) -> No
     assert operators["bad"]["halted"]
     assert operators["giving up"]["dead"] == 2
     assert "stopped" in (await shop.ask("status")).stdout
+
+
+async def test_a_process_that_cannot_be_asked_is_told_of_as_blocked(shop: Shop) -> None:
+    with small_disk(shop.folder / "disk") as disk:
+        elsewhere = {"EVENTSCOPE_QUEUE_PATH": str(disk / "queue.db")}
+        run = ("run", "shop.py", "--headless", "--log-format", "json")
+        async with running(*run, cwd=shop.folder, environment=elsewhere) as program:
+            await program.logged("streaming")
+            with full(disk):
+                await shop.sql("insert into notes select g, g from generate_series(1, 20000) g")
+                await program.logged("queue.db cannot be written")
+                result = await shop.ask_as(elsewhere, "status", "--json")
+                assert result.returncode == 0, result.stderr
+                table = await shop.ask_as(elsewhere, "status")
+            status = json.loads(result.stdout)
+            assert (status["process"], status["stream"]["state"]) == (program.pid, "blocked")
+            assert f"free space at {disk}" in status["stream"]["detail"]
+            assert {operator["state"] for operator in status["operators"]} == {"unknown"}
+            assert f"process {program.pid} · blocked" in table.stdout
+            assert f"free space at {disk}" in table.stdout
 
 
 async def test_with_the_application_it_tells_what_waits_and_who_is_an_orphan(shop: Shop) -> None:

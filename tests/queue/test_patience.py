@@ -64,7 +64,7 @@ async def test_what_waits_ends_when_patience_is_over(tmp_path):
         async with locked(queue.path):
             saving = asyncio.create_task(queue.advance("counts", 0))
             await until(lambda: queue.trouble)
-            queue.be_patient(False)
+            queue.be_patient(0)
             with pytest.raises(QueueError, match="nothing is lost"):
                 await saving
             assert queue.trouble == ""

@@ -63,6 +63,15 @@ class LetterOf:
         return LetterDetails(_letter(found), found.event.event(), found.traceback)
 
 
+@dataclass(frozen=True, slots=True)
+class AllLetters:
+    """Asks for the dead letters of all operators, whole, as they are kept."""
+
+    async def answer(self, known: Known) -> tuple[DeadLetter, ...]:
+        """Look them up, oldest first."""
+        return tuple(await known.queue.letters())
+
+
 def _letter(letter: DeadLetter) -> Letter:
     queued = letter.event
     return Letter(
