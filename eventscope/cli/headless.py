@@ -18,6 +18,7 @@ from eventscope.cli.signals import OK, Signals, first
 from eventscope.engine import Engine, Snapshot
 from eventscope.engine.snapshot import OperatorSnapshot
 from eventscope.errors import EventScopeError
+from eventscope.metrics.serving import serving
 from eventscope.settings import Settings
 
 FAILED: Final = 1
@@ -49,7 +50,7 @@ async def run(
             what has ended the engine from within.
 
     Raises:
-        EventScopeError: it cannot start, or what has ended it, unless that is told.
+        EventScopeError: it or its metrics cannot start, or what has ended it, unless that is told.
     """
     began = time.monotonic()
     signals = Signals()
@@ -61,10 +62,11 @@ async def run(
             works = [work(engine)] if work is not None else []
             return await first(engine.wait(), _watch(engine, told), *works)
 
-    running = asyncio.ensure_future(session())
     code = OK
-    with suppress(EventScopeError):
-        code = await first(signals.wait(), running)
+    with serving(engine, settings):
+        running = asyncio.ensure_future(session())
+        with suppress(EventScopeError):
+            code = await first(signals.wait(), running)
     failure = engine.failure or (None if running.cancelled() else running.exception())
     if engine.started:
         _tell_cures(engine.snapshot(), told)

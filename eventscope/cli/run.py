@@ -28,6 +28,7 @@ from eventscope.cli.log import log_to_stream
     help="Seconds that --until may take.",
 )
 @shared.log_format_option
+@shared.metrics_port_option
 @shared.settings_options
 def command(
     app: str,
@@ -36,6 +37,7 @@ def command(
     until: str | None,
     timeout: float | None,
     log_format: Literal["text", "json"],
+    metrics_port: int | None,
     **given: Any,
 ) -> int:
     """Read the database's changes and run the operators of APP.
@@ -48,7 +50,7 @@ def command(
     """
     if timeout is not None and until is None:
         raise click.UsageError("--timeout needs --until caught-up")
-    settings = shared.settings(**given)
+    settings = shared.settings(**given, **{"metrics.port": metrics_port})
     if until is None and dashboard.wanted(no_dashboard):
         scope = dashboard.loaded(app, settings)
         return dashboard.run(scope, settings, read_only=read_only)
