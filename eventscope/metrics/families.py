@@ -117,7 +117,8 @@ FAMILIES: Final = (
         _of_stream(lambda stream: stream.lag),
     ),
     Family(
-        "eventscope_lag_seconds", "gauge", "everything that committed before that is stored",
+        "eventscope_lag_seconds", "gauge",
+        "everything that committed longer ago than that is stored",
         _of_engine(lambda snapshot: snapshot.lag_seconds),
     ),
     Family(
