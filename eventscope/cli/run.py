@@ -50,7 +50,7 @@ def command(
     """
     if timeout is not None and until is None:
         raise click.UsageError("--timeout needs --until caught-up")
-    settings = shared.settings(**given, **{"metrics.port": metrics_port})
+    settings = shared.settings(**given | {"metrics.port": metrics_port})
     if until is None and dashboard.wanted(no_dashboard):
         scope = dashboard.loaded(app, settings)
         return dashboard.run(scope, settings, read_only=read_only)

@@ -16,7 +16,7 @@ from eventscope.engine.commands import CommandRefused
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.breakpoints import Breakpoints
-from eventscope.operators.effect import Effect
+from eventscope.operators.effect import Apply, Effect
 from eventscope.operators.failure import Reports
 from eventscope.operators.failures import error_logger
 from eventscope.operators.handler import HandlerEffect, TransactionEffect
@@ -100,7 +100,7 @@ class Workforce:
             if backfilling is None and await self._queue.backfill(operator.name) is not None:
                 _log.warning("a handler has no target to fill", operator=operator.name)
                 await self._queue.drop_backfill(operator.name)
-            apply = effect.apply
+            apply: Apply = effect.apply
             if self._spans is not None:
                 apply = self._spans.around(operator.name, apply, reports)
             await runner.start(record, effect, backfilling, apply)

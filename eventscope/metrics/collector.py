@@ -41,21 +41,22 @@ class EngineCollector(Collector):
 
 
 def _metric(family: Family, samples: Iterable[Sample]) -> Metric:
-    metric: CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
-    match family.kind:
-        case "counter":
-            metric = CounterMetricFamily(family.name, family.means, labels=family.labels)
-        case "gauge":
-            metric = GaugeMetricFamily(family.name, family.means, labels=family.labels)
-        case "histogram":
-            metric = HistogramMetricFamily(family.name, family.means, labels=family.labels)
-    for values, value in samples:
-        labels = [_encodable(text) for text in values]
+    if family.kind == "histogram":
+        return _histogram(family, samples)
+    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+    metric = kind(family.name, family.means, labels=family.labels)
+    for labels, value in samples:
+        if not isinstance(value, Durations):
+            metric.add_metric([_encodable(text) for text in labels], value)
+    return metric
+
+
+def _histogram(family: Family, samples: Iterable[Sample]) -> Metric:
+    metric = HistogramMetricFamily(family.name, family.means, labels=family.labels)
+    for labels, value in samples:
         if isinstance(value, Durations):
             counted = zip((*map(str, BOUNDS), "+Inf"), accumulate(value.counts), strict=True)
-            metric.add_metric(labels, list(counted), value.seconds)
-        else:
-            metric.add_metric(labels, value)
+            metric.add_metric([_encodable(text) for text in labels], list(counted), value.seconds)
     return metric
 
 

@@ -131,7 +131,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, family: socket.AddressFamily, address: tuple[Any, ...]) -> None:
         self.address_family = family
         self._free = threading.BoundedSemaphore(_AT_ONCE)
-        super().__init__(address, _Handler)  # type: ignore[arg-type]  # those of IPv6 are longer
+        super().__init__(address, _Handler)
 
     @classmethod
     def at(cls, host: str, port: int) -> Self:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
 
 import operators_example
 from eventscope import Event, EventScope
@@ -117,30 +120,34 @@ async def test_messages_that_a_listener_is_too_slow_for_are_counted(
 
 
 async def test_the_lag_grows_while_the_server_is_away_and_is_gone_after_that(
-    notes: Write, connection: Connection, settings: Settings
+    notes: Write, connection: Connection, database: str, settings: Settings
 ) -> None:
     app = Watching()
-    name = connection.info.dbname
+    let_in = SQL("ALTER DATABASE {} ALLOW_CONNECTIONS").format(Identifier(connection.info.dbname))
 
     def lag() -> float:
         return samples(exposition(engine))["eventscope_lag_seconds", ""]
 
-    async with Engine(app, settings) as engine:
+    async with (
+        Engine(app, settings) as engine,
+        await AsyncConnection.connect(
+            make_conninfo(database, dbname="postgres"), autocommit=True
+        ) as elsewhere,
+    ):
         await notes(1)
         await engine.settle(60)
         await until(lambda: lag() == 0)
-        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await elsewhere.execute(let_in + SQL(" false"))
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-            " AND pid <> pg_backend_pid()",
-            [name],
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         await until(lambda: engine.snapshot().stream.state == "reconnecting")
         before = lag()
         await until(lambda: lag() > before + 0.3)
         assert lag() < 60, "and not as long as nothing was written"
         await notes(2)
-        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await elsewhere.execute(let_in + SQL(" true"))
         await until(lambda: app.ids == [1, 2])
         await until(lambda: lag() == 0)
 
