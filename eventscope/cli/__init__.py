@@ -8,7 +8,6 @@ from typing import Final
 import click
 
 import eventscope
-from eventscope.cli.lean import import_structlog
 
 _COMMANDS: Final = {
     "demo": "See it at work: a PostgreSQL of its own, a blog, live traffic.",
@@ -40,7 +39,6 @@ class LazyCommands(click.Group):
         """Import the command's module, which is named after it."""
         if cmd_name not in _COMMANDS:
             return None
-        import_structlog()
         command = importlib.import_module(f"eventscope.cli.{cmd_name.replace('-', '_')}").command
         return command if isinstance(command, click.Command) else None
 
