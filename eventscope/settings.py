@@ -61,6 +61,17 @@ class Ui(BaseModel):
     """Saved filters by name."""
 
 
+class Metrics(BaseModel):
+    """Where ``run`` serves metrics and health."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """The port of ``/metrics``, ``/livez`` and ``/readyz``; none by default. 0: any free one."""
+    host: str = "127.0.0.1"
+    """The address to listen at; ``0.0.0.0`` for everybody who can reach this machine."""
+
+
 class Settings(BaseSettings):
     """The settings of one engine. Times are in milliseconds, as in EventStreamex."""
 
@@ -109,6 +120,10 @@ class Settings(BaseSettings):
     """What is told of failures: ``log``, or ``package.module:Class``."""
     pubsub: str = "local"
     """What carries messages to listeners: ``local``, or ``package.module:Class``."""
+    traces: bool = False
+    """Whether to make OpenTelemetry spans of transactions and of what operators do with them."""
+    metrics: Metrics = Metrics()
+    """Where metrics and health are served."""
     ui: Ui = Ui()
     """How the dashboard looks and is used."""
 
@@ -186,12 +201,15 @@ class Settings(BaseSettings):
         return {name: value for part, (name, value) in parts.items() if part in given}
 
 
+_GROUPS: dict[str, type[BaseModel]] = {"metrics": Metrics, "ui": Ui}
+
+
 def nested(flat: dict[str, Any]) -> dict[str, Any]:
     """Put what is called ``ui.theme`` into a group ``ui``."""
     tree: dict[str, Any] = {}
     for path, value in sorted(flat.items()):
         group, dot, key = path.partition(".")
-        if dot and group == "ui" and isinstance(tree.setdefault(group, {}), dict):
+        if dot and group in _GROUPS and isinstance(tree.setdefault(group, {}), dict):
             tree[group][key] = value
         else:
             tree[path] = value
@@ -288,7 +306,7 @@ def _explain(kind: str, message: str, key: str) -> str:
     if kind != "extra_forbidden":
         return message[:1].lower() + message[1:]
     group, dot, name = key.rpartition(".")
-    known = sorted(Ui.model_fields if group == "ui" else Settings.model_fields)
+    known = sorted(_GROUPS.get(group, Settings).model_fields)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"there is no such setting; did you mean {group}{dot}{near[0]}?"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eventscope.settings import Settings, SettingsError
+from eventscope.settings import Metrics, Settings, SettingsError
 
 
 @pytest.fixture(autouse=True)
@@ -273,11 +273,20 @@ def test_how_the_dashboard_looks_is_a_group_of_settings(folder, monkeypatch):
     assert (ui.theme, ui.mouse, ui.keys) == ("eventscope-cb", False, {"pause": "ctrl+o"})
 
 
+def test_where_metrics_are_served_is_another_group(folder, monkeypatch):
+    assert Settings.load().metrics == Metrics(port=None, host="127.0.0.1")
+    (folder / "eventscope.toml").write_text('[metrics]\nport = 9100\nhost = "::1"\n')
+    monkeypatch.setenv("EVENTSCOPE_METRICS__PORT", "9187")
+    assert Settings.load().metrics == Metrics(port=9187, host="::1")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
         ("EVENTSCOPE_UI__THEM", "x", "UI__THEM: there is no such setting; did you mean ui.theme?"),
         ("EVENTSCOPE_UI__MOUSE", "x", "environment variable EVENTSCOPE_UI__MOUSE: input should be"),
+        ("EVENTSCOPE_METRICS__PRT", "1", "no such setting; did you mean metrics.port?"),
+        ("EVENTSCOPE_METRICS__PORT", "-1", "variable EVENTSCOPE_METRICS__PORT: input should be"),
         ("EVENTSCOPE_PORT__X", "1", "PORT__X: "),
         ("EVENTSCOPE_UI", "x", "environment variable EVENTSCOPE_UI: "),
     ],

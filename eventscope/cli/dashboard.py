@@ -10,6 +10,7 @@ from eventscope.cli.application import ApplicationError
 from eventscope.cli.log import log_to_file
 from eventscope.cli.terminal import is_attended
 from eventscope.errors import EventScopeError
+from eventscope.metrics.serving import serving
 from eventscope.settings import Settings
 
 
@@ -80,7 +81,7 @@ def run(
     engine = EngineThread(app, settings, read_only=read_only)
     log_file = settings.queue_file(app.name).with_suffix(".log")
     log_to_file(log_file, *shown(engine.log, redacted))
-    with prints_in_log():
+    with prints_in_log(), serving(engine, settings):
         try:
             dashboard = EventScopeApp(engine, settings.ui, alongside)
             dashboard.run(mouse=settings.ui.mouse)

@@ -15,6 +15,7 @@ from eventscope.cli import caught_up, dashboard, headless
 from eventscope.cli import options as shared
 from eventscope.cli.log import log_to_stream
 from eventscope.cli.signals import OK
+from eventscope.settings import Metrics
 
 if TYPE_CHECKING:
     from eventscope.demo.playground import Playground
@@ -46,6 +47,7 @@ SETTLING = 120.0
     help="Transactions a second.  [default: 70]",
 )
 @shared.log_format_option
+@shared.metrics_port_option
 def command(
     no_dashboard: bool,
     read_only: bool,
@@ -54,6 +56,7 @@ def command(
     seed: int,
     rate: float | None,
     log_format: Literal["text", "json"],
+    metrics_port: int | None,
 ) -> int:
     """See it at work: a PostgreSQL of its own, a blog, live traffic.
 
@@ -73,14 +76,14 @@ def command(
         rate=rate or RATE,
     )
     with playground:
+        settings = playground.settings.model_copy(update={"metrics": Metrics(port=metrics_port)})
         if dashboard.wanted(no_dashboard):
             traffic = playground.traffic_in_background(duration)
-            settings = playground.settings
             return dashboard.run(example.app, settings, traffic, read_only=read_only)
         truths = {table.name: table.truth for table in example.DERIVED}
         work = _work(playground, duration, truths)
         is_told = log_format == "text"
-        return asyncio.run(headless.run(example.app, playground.settings, work, is_told=is_told))
+        return asyncio.run(headless.run(example.app, settings, work, is_told=is_told))
 
 
 def _work(playground: Playground, duration: float | None, truths: dict[str, str]) -> caught_up.Work:

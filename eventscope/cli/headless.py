@@ -18,6 +18,7 @@ from eventscope.cli.signals import INTERRUPTED, OK, Signals, first
 from eventscope.cli.summary import print_summary
 from eventscope.engine import Engine, Snapshot
 from eventscope.errors import EventScopeError
+from eventscope.metrics.serving import serving
 from eventscope.settings import Settings
 
 FAILED: Final = 1
@@ -58,7 +59,7 @@ async def run(
         prints: takes what is printed while it runs.
 
     Raises:
-        EventScopeError: it cannot start, or what has ended it, unless that is told.
+        EventScopeError: it or its metrics cannot start, or what has ended it, unless that is told.
     """
     began = time.monotonic()
     signals = Signals()
@@ -79,9 +80,9 @@ async def run(
             works = [work(engine)] if work is not None else []
             return await first(engine.wait(), _watch(engine, told), *works)
 
-    running = asyncio.ensure_future(session())
     code = OK
-    with prints or nullcontext(), suppress(EventScopeError):
+    with serving(engine, settings), prints or nullcontext(), suppress(EventScopeError):
+        running = asyncio.ensure_future(session())
         code = await first(signals.wait(), running)
     failure = engine.failure or (None if running.cancelled() else running.exception())
     if signals.came and work is not None and code == OK:

@@ -10,8 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
-import structlog
-
+from eventscope.cli.plain_structlog import structlog
 from eventscope.cli.terminal import takes_colours
 from eventscope.inspection.text import safe_lines, safe_text
 

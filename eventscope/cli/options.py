@@ -89,6 +89,12 @@ log_format_option = click.option(
     help="How a headless run logs.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+metrics_port_option = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve /metrics, /livez and /readyz at this port of 127.0.0.1.",
+)
 operator_argument = click.argument("operator", metavar="OPERATOR")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 dry_run_option = click.option(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     help="Write how it went as JUnit XML, for a CI system to show (headless).",
 )
 @shared.log_format_option
+@shared.metrics_port_option
 @shared.settings_options
 def command(
     app: str,
@@ -52,6 +53,7 @@ def command(
     timeout: float | None,
     report_path: Path | None,
     log_format: Literal["text", "json"],
+    metrics_port: int | None,
     **given: Any,
 ) -> int:
     """Read the database's changes and run the operators of APP.
@@ -64,7 +66,7 @@ def command(
     """
     if timeout is not None and until is None:
         raise click.UsageError("--timeout needs --until caught-up")
-    settings = shared.settings(**given)
+    settings = shared.settings(**given | {"metrics.port": metrics_port})
     if until is None and report_path is None and dashboard.wanted(no_dashboard):
         scope = dashboard.loaded(app, settings)
         return dashboard.run(scope, settings, read_only=read_only)

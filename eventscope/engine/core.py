@@ -20,7 +20,7 @@ from eventscope.engine.applied import Applied
 from eventscope.engine.broadcast import Broadcast
 from eventscope.engine.commands import Command
 from eventscope.engine.controls import Controls
-from eventscope.engine.loop_watch import watch_loop
+from eventscope.engine.loop_watch import LoopWatch
 from eventscope.engine.mailbox import Mailbox
 from eventscope.engine.progress import EngineProgress
 from eventscope.engine.questions import Answer, Known, Question
@@ -29,13 +29,10 @@ from eventscope.engine.resumption import Resumptions
 from eventscope.engine.ring import EventRing
 from eventscope.engine.ring_filling import RingFilling
 from eventscope.engine.slowest import slowest
-from eventscope.engine.snapshot import (
-    Snapshot,
-    StreamSnapshot,
-    StreamState,
-)
-from eventscope.engine.snapshots import breakpoint_snapshot, operator_snapshot
+from eventscope.engine.snapshot import Snapshot, StreamState
+from eventscope.engine.snapshots import breakpoint_snapshot, operator_snapshot, stream_snapshot
 from eventscope.engine.status import of_running
+from eventscope.engine.tracing import tracing
 from eventscope.engine.workforce import Workforce
 from eventscope.operators import calling
 from eventscope.operators.calling import LEAVE
@@ -95,6 +92,8 @@ class Engine:
         self._working: list[asyncio.Task[None]] = []
         self._tending: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
+        self._loop_watch = LoopWatch()
+        self._spans = tracing(self.settings)
         self._failure: Exception | None = None
         self._started_at = time.time()
         self._opened = AsyncExitStack()
@@ -125,7 +124,7 @@ class Engine:
             self._supervise("listeners", self._broker.run),
             self._supervise("progress", progress.run),
             self._supervise("process status", progress.statuses.run),
-            self._supervise("loop", watch_loop),
+            self._supervise("loop", self._loop_watch.run),
             self._supervise("mailbox", Mailbox(self._queue, self.command, self._report).run),
         ]
         self._working = [
@@ -203,28 +202,22 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """The engine as it is now."""
-        reader = self._reader
-        state, detail = self._state
         return Snapshot(
             app=self.app.name,
             taken_at=time.time(),
             started_at=self._started_at,
-            stream=StreamSnapshot(
-                state=state,
-                detail=detail,
-                next_retry=reader.next_retry,
+            stream=stream_snapshot(
+                self._reader,
+                *self._state,
                 server=self._server,
                 slot=self.settings.slot_name,
-                received_lsn=reader.received,
-                stored_lsn=reader.seen,
-                acknowledged_lsn=reader.acknowledged,
-                events=reader.events,
-                wal_limit=reader.wal_limit,
                 held_back_by=self._slowest,
             ),
             operators=tuple(map(operator_snapshot, self._workforce.runners.values())),
             orphans=self._workforce.orphans,
             breakpoints=tuple(map(breakpoint_snapshot, self._workforce.breakpoints.all)),
+            lost_messages=self._broker.losses.count,
+            loop_held=self._loop_watch.held,
         )
 
     async def command(self, command: Command, by: str = "the program") -> str:
@@ -273,7 +266,7 @@ class Engine:
         opened(self._queue.close)
         self._broadcast = Broadcast(self.app, self._queue, self._broker.pubsub)
         self._workforce = workforce = Workforce(
-            self.app, settings, self._queue, attended=self._attended
+            self.app, settings, self._queue, attended=self._attended, spans=self._spans
         )
         if settings.holds_back:
             self._applied = Applied(self._queue, lambda: workforce.done)
@@ -331,6 +324,8 @@ class Engine:
     def _on_append(self, batch: Batch) -> None:
         if self._attended:
             self._ring_filling.append(batch, self._queue.relations)
+        if self._spans is not None:
+            self._spans.stored(batch.transactions)
         if self._applied is not None:
             self._applied.extend(batch.transactions)
         self._workforce.announce(batch.counts)

@@ -70,6 +70,9 @@ class Intake:
         self.sent = attached.confirmed
         """What the server was told it may forget."""
         self.stream: Stream | None = None
+        self.abreast_at: float | None = None
+        """When it was last known that all is stored that the server has, in seconds since the
+        epoch."""
         self._source = source
         self._settings = settings
         self._queue = queue
@@ -227,6 +230,8 @@ class Intake:
         """Acknowledge what is safe, also WAL that holds nothing for us."""
         now = time.monotonic()
         passed, applied = self.passed, self._applied
+        if passed >= max(self.heard, self._source.end):
+            self.abreast_at = time.time()
         is_free = applied is None or applied.everything
         if (is_free and passed > self._stored) and (
             stream.reply_requested or now - self._advanced_at >= _IDLE_ADVANCE

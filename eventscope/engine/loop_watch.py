@@ -34,41 +34,63 @@ _LIBRARIES: Final = tuple(
 )
 
 
-async def watch_loop() -> None:
-    """Watch the running loop until cancelled; a thread looks whether it still turns."""
-    end = threading.Event()
-    loop, thread = asyncio.get_running_loop(), threading.get_ident()
-    watcher = threading.Thread(
-        target=_watch, args=(loop, thread, end), name="eventscope loop watch", daemon=True
-    )
-    watcher.start()
-    try:
-        await asyncio.Event().wait()
-    finally:
-        end.set()
+class LoopWatch:
+    """Looks from a thread whether an event loop still turns."""
 
+    def __init__(self) -> None:
+        self._held_since: float | None = None
 
-def _watch(loop: asyncio.AbstractEventLoop, thread: int, end: threading.Event) -> None:
-    turned = threading.Event()
-    while not end.wait(_INTERVAL):
-        turned.clear()
-        began = time.monotonic()
+    @property
+    def held(self) -> float:
+        """Seconds for which the loop has not turned; 0 while it does. From any thread."""
+        since = self._held_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    async def run(self) -> None:
+        """Watch the running loop until cancelled."""
+        end = threading.Event()
+        loop, thread = asyncio.get_running_loop(), threading.get_ident()
+        watcher = threading.Thread(
+            target=self._watch, args=(loop, thread, end), name="eventscope loop watch", daemon=True
+        )
+        watcher.start()
         try:
-            loop.call_soon_threadsafe(turned.set)
-        except RuntimeError:  # closed
-            return
-        if not turned.wait(PATIENCE):
-            holder = _holder(thread)
-            if holder is not None:  # else the whole process was away
-                _log.warning(
-                    f"the event loop is held for more than {PATIENCE:g} s by {holder.name}"
-                    f" ({holder.filename}:{holder.lineno}): let it await, or declare a handler with"
-                    f" def instead of async def, so that it runs in a thread"
-                )
-            while not (turned.wait(_INTERVAL) or end.is_set()):
-                pass
-            if holder is not None:
-                _log.info("the event loop turns again", seconds=round(time.monotonic() - began, 1))
+            await asyncio.Event().wait()
+        finally:
+            end.set()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, thread: int, end: threading.Event) -> None:
+        turned = threading.Event()
+        while not end.wait(_INTERVAL):
+            turned.clear()
+            began = time.monotonic()
+            try:
+                loop.call_soon_threadsafe(turned.set)
+            except RuntimeError:  # closed
+                return
+            if not turned.wait(PATIENCE):
+                self._held_since = began
+                self._tell_until(turned, began, _holder(thread), end)
+                self._held_since = None
+
+    def _tell_until(
+        self,
+        turned: threading.Event,
+        began: float,
+        holder: traceback.FrameSummary | None,
+        end: threading.Event,
+    ) -> None:
+        """Say who holds the loop, and when it turns again."""
+        if holder is not None:  # else the whole process was away
+            _log.warning(
+                f"the event loop is held for more than {PATIENCE:g} s by {holder.name}"
+                f" ({holder.filename}:{holder.lineno}): let it await, or declare a handler with"
+                f" def instead of async def, so that it runs in a thread"
+            )
+        while not (turned.wait(_INTERVAL) or end.is_set()):
+            pass
+        if holder is not None:
+            _log.info("the event loop turns again", seconds=round(time.monotonic() - began, 1))
 
 
 def _holder(thread: int) -> traceback.FrameSummary | None:

@@ -20,6 +20,7 @@ from eventscope.engine.snapshot import StreamState
 from eventscope.engine.source import Attached, SourceDatabase
 from eventscope.event import Lsn
 from eventscope.queue.base import Queue
+from eventscope.replication import pgoutput
 from eventscope.replication.assembly import Batch
 from eventscope.replication.connection import SlotInUse, SystemIdentity, Unreachable, one_line
 from eventscope.replication.pgoutput import Subject
@@ -69,7 +70,7 @@ class Reader:
         self._attended = attended
         self._applied = applied
         self._source = SourceDatabase(app, settings, self._waits_for)
-        self._watch = PublicationWatch(self._source.publication, app, settings)
+        self._watch = PublicationWatch(self._source.look, app, settings)
         self._attached: Attached | None = None
         self._intake: Intake | None = None
         """Of the present connection, or the last one."""
@@ -100,6 +101,31 @@ class Reader:
     def wal_limit(self) -> int | None:
         """Bytes of WAL that the server keeps for the slot at most; None if it knows no limit."""
         return self._source.wal_limit
+
+    @property
+    def retained(self) -> int | None:
+        """Bytes of WAL that the server keeps for the slot, as of the last look at it."""
+        return self._source.retained
+
+    @property
+    def server_end(self) -> Lsn:
+        """The end of the server's WAL, as of the last look or later."""
+        return max(self._source.end, self.received)
+
+    @property
+    def current_until(self) -> float | None:
+        """What committed before this moment, in seconds since the epoch, is stored.
+
+        It may be later than that, by the server's pauses between two messages. None: it is not
+        known, as nothing has been stored yet.
+        """
+        last, intake = self._queue.last, self._intake
+        known = [pgoutput.timestamp(last.committed_at).timestamp()] if last is not None else []
+        if intake is not None and intake.abreast_at is not None:
+            known.append(intake.abreast_at)
+        if self.state == "streaming" and self.seen >= self.server_end:
+            known.append(time.time())
+        return max(known, default=None)
 
     @property
     def seen(self) -> Lsn:
@@ -183,7 +209,7 @@ class Reader:
         if self.state != "standby":
             self.state, self.detail = "connecting", ""
         attached, self._attached = self._attached or await self._source.attach(self._queue), None
-        before, is_first = self.stored, self._intake is None
+        before, earlier = self.stored, self._intake
         self._intake = intake = Intake(
             self._source,
             self._settings,
@@ -196,13 +222,15 @@ class Reader:
             applied=self._applied,
         )
         self._outdated = frozenset()
+        if earlier is not None:
+            intake.abreast_at = earlier.abreast_at
         try:
             await intake.start()
             if self._on_hold is not None:
                 await self._on_hold(_identity(attached))
             self._streaming_since = time.monotonic()
             self.state, self.detail, self._told = "streaming", "", ""
-            if not (is_first or self._settings.durable_slot):
+            if not (earlier is None or self._settings.durable_slot):
                 self._name_gap(before, attached.confirmed)
             await self._read(intake)
         except psycopg.errors.ObjectInUse as error:

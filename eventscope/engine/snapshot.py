@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from eventscope.event import EventType, Lsn
+from eventscope.operators.durations import Durations
 from eventscope.operators.state import OperatorState
 
 StreamState = Literal["connecting", "streaming", "standby", "reconnecting", "blocked", "stopped"]
@@ -95,6 +96,12 @@ class OperatorSnapshot:
     """When the oldest queued event committed, in seconds since the epoch."""
     replay: ReplaySnapshot | None = None
     """The replay that is wanted or under way."""
+    retries: int = 0
+    """Failed attempts that were to be followed by another, since the start."""
+    took: Durations = field(default_factory=Durations)
+    """How long its attempts have taken, at one event or at several together."""
+    waited: Durations = field(default_factory=Durations)
+    """How long after their commit events took effect, once for each batch."""
 
     def is_past(self, seq: int) -> bool:
         """Whether it is done with an event."""
@@ -127,6 +134,17 @@ class StreamSnapshot:
     """Bytes of WAL that the server keeps for the slot at most; None if it knows no limit."""
     held_back_by: str | None = None
     """The operator that the server must keep WAL for, if it is to wait for operators."""
+    server_lsn: Lsn = field(default=Lsn(0))
+    """The end of the server's WAL as last looked at, also of what it has not got to yet itself."""
+    retained: int | None = None
+    """Bytes of WAL that the server keeps for the slot, as last looked at."""
+    current_until: float | None = None
+    """What committed before this moment is stored, in seconds since the epoch; None: unknown."""
+
+    @property
+    def lag(self) -> int:
+        """Bytes of WAL that the server has written and that are not dealt with here."""
+        return max(0, max(self.server_lsn, self.received_lsn) - self.stored_lsn)
 
     @property
     def unacknowledged(self) -> int:
@@ -161,3 +179,14 @@ class Snapshot:
     """Operators that the queue still keeps a position of, and the application no longer has."""
     breakpoints: tuple[BreakpointSnapshot, ...] = ()
     """The breakpoints that are set."""
+    lost_messages: int = 0
+    """Messages that listeners were too slow for, of all of them together, since the start."""
+    loop_held: float = 0.0
+    """Seconds for which something has kept the engine's event loop from turning."""
+
+    @property
+    def lag_seconds(self) -> float | None:
+        """How long ago what is not stored can have been committed; None: unknown."""
+        if self.stream.current_until is None:
+            return None
+        return max(0.0, self.taken_at - self.stream.current_until)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from eventscope.engine.reader import Reader
 from eventscope.engine.snapshot import (
     BackfillSnapshot,
     BreakpointSnapshot,
     OperatorSnapshot,
     ReplaySnapshot,
+    StreamSnapshot,
+    StreamState,
 )
 from eventscope.operators.breakpoints import Breakpoint
 from eventscope.operators.runner import Runner
@@ -46,6 +49,37 @@ def operator_snapshot(runner: Runner) -> OperatorSnapshot:
         letters=runner.letters.events,
         oldest_at=runner.standing.oldest_at,
         replay=_replay(runner.standing),
+        retries=runner.reports.retries,
+        took=runner.timeline.took.durations,
+        waited=runner.timeline.waited.durations,
+    )
+
+
+def stream_snapshot(
+    reader: Reader,
+    state: StreamState,
+    detail: str,
+    *,
+    server: str,
+    slot: str,
+    held_back_by: str | None,
+) -> StreamSnapshot:
+    """The replication stream as it is now."""
+    return StreamSnapshot(
+        state=state,
+        detail=detail,
+        next_retry=reader.next_retry,
+        server=server,
+        slot=slot,
+        received_lsn=reader.received,
+        stored_lsn=reader.seen,
+        acknowledged_lsn=reader.acknowledged,
+        events=reader.events,
+        wal_limit=reader.wal_limit,
+        held_back_by=held_back_by,
+        server_lsn=reader.server_end,
+        retained=reader.retained,
+        current_until=reader.current_until,
     )
 
 

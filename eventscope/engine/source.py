@@ -88,7 +88,11 @@ class SourceDatabase:
         self._on_wait = on_wait or _say
         self._inquiry = Inquiry(settings, app.name)
         self.wal_limit: int | None = None
-        """Bytes of WAL that the server keeps for the slot at most, as of the last connection."""
+        """Bytes of WAL that the server keeps for the slot at most, as of the last look."""
+        self.retained: int | None = None
+        """Bytes of WAL that it keeps for the slot, as of the last look."""
+        self.end = Lsn(0)
+        """The end of the server's WAL, as of the last look."""
         self._own_pid: int | None = None
         self._holder = "another session"
         """Who had the slot when it was in use."""
@@ -157,7 +161,7 @@ class SourceDatabase:
         slot = await self._slot()
         if slot is None or slot.confirmed_flush != attached.confirmed:
             raise Unreachable(f"slot {self._settings.slot_name} moved while we took it")
-        self.wal_limit = None if slot.safe is None else max(0, slot.retained + slot.safe)
+        self._measure(slot)
         self._own_pid = attached.connection.info.backend_pid
 
     async def cause(self, error: psycopg.Error) -> SourceError:
@@ -189,18 +193,27 @@ class SourceDatabase:
                 await catalog.slot(connection, self._settings.slot_name),
             )
 
-    async def publication(self) -> tuple[Publication | None, dict[str, Table]]:
+    async def look(self) -> tuple[Publication | None, dict[str, Table]]:
         """The publication as it is now, and the followed tables that exist, by name.
+
+        It is noted, too, what the server keeps for the slot.
 
         Raises:
             Unreachable: it cannot be asked now.
         """
         async with self._inquiry.asking() as connection:
             await connection.execute(_NO_LONG_WAIT)
+            slot = await catalog.slot(connection, self._settings.slot_name)
+            if slot is not None:
+                self._measure(slot)
             return (
                 await publishing.look_up(connection, self._settings.publication),
                 await tables.look_up(connection, self._app.entities),
             )
+
+    def _measure(self, slot: catalog.Slot) -> None:
+        self.wal_limit = None if slot.safe is None else max(0, slot.retained + slot.safe)
+        self.retained, self.end = slot.retained, slot.end
 
     async def _slot(self) -> catalog.Slot | None:
         async with self._inquiry.asking() as connection:

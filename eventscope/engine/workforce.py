@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import structlog
@@ -16,7 +16,7 @@ from eventscope.engine.commands import CommandRefused
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.breakpoints import Breakpoints
-from eventscope.operators.effect import Effect
+from eventscope.operators.effect import Apply, Effect
 from eventscope.operators.failure import Reports
 from eventscope.operators.failures import error_logger
 from eventscope.operators.handler import HandlerEffect, TransactionEffect
@@ -41,6 +41,9 @@ from eventscope.replication.connection import (
 from eventscope.replication.ledger import ledgered
 from eventscope.settings import Settings
 
+if TYPE_CHECKING:
+    from eventscope.engine.spans import Spans
+
 _log = structlog.get_logger("eventscope.engine")
 
 _CRASHES: Final = 3
@@ -55,10 +58,17 @@ class Workforce:
         settings: where they work, and how they wait.
         queue: where their events are.
         attended: whether what they print and log is to be known as theirs.
+        spans: are made of their batches; None for none.
     """
 
     def __init__(
-        self, app: EventScope, settings: Settings, queue: Queue, *, attended: bool = False
+        self,
+        app: EventScope,
+        settings: Settings,
+        queue: Queue,
+        *,
+        attended: bool = False,
+        spans: Spans | None = None,
     ) -> None:
         self.runners: dict[str, Runner] = {}
         self.orphans: tuple[str, ...] = ()
@@ -68,6 +78,7 @@ class Workforce:
         self._settings = settings
         self._queue = queue
         self._attended = attended
+        self._spans = spans
         self._marks: Marks | None = None
         self._ledgered = ledgered(app) if settings.exactly_once else ()
         self._ledger = Ledger(settings, app.name) if self._ledgered else None
@@ -89,7 +100,10 @@ class Workforce:
             if backfilling is None and await self._queue.backfill(operator.name) is not None:
                 _log.warning("a handler has no target to fill", operator=operator.name)
                 await self._queue.drop_backfill(operator.name)
-            await runner.start(record, effect, backfilling)
+            apply: Apply = effect.apply
+            if self._spans is not None:
+                apply = self._spans.around(operator.name, apply, reports)
+            await runner.start(record, effect, backfilling, apply)
             self.runners[operator.name] = runner
         await self._look_for_orphans()
 

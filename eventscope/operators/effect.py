@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from eventscope.queue.event import Place, QueuedEvent
@@ -11,6 +11,9 @@ from eventscope.queue.records import DeadLetter
 Passed = Callable[[QueuedEvent, int], bool]
 """Hears that everything up to an event has taken effect, and how many events those are since it
 last heard; answers whether there is something more urgent than the events that follow."""
+
+Apply = Callable[[Sequence[QueuedEvent], Passed], Awaitable[None]]
+"""Applies events: the method of that name of an effect, or something around it."""
 
 
 class Effect(Protocol):

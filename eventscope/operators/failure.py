@@ -39,6 +39,8 @@ class Reports:
     def __init__(
         self, operator: str, error_logger: ErrorLogger, backoff: Backoff, redacted: Redaction
     ) -> None:
+        self.retries = 0
+        """Attempts that failed and were to be followed by another, since the start."""
         self._operator = operator
         self._error_logger = error_logger
         self._backoff = backoff
@@ -61,6 +63,7 @@ class Reports:
         target: Target | None = None,
     ) -> None:
         """An attempt failed, and there will be another after ``wait`` seconds."""
+        self.retries += 1
         self._tell("on_retry", event, failure, attempts, wait, target)
 
     def failed(

@@ -52,7 +52,7 @@ class Letters:
     @property
     def dead(self) -> int:
         """How many wait for a person."""
-        return sum(known.next_retry is None for known in self._known.values())
+        return sum(known.next_retry is None for known in list(self._known.values()))
 
     @property
     def retrying(self) -> int:

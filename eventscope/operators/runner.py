@@ -17,7 +17,7 @@ from eventscope.operators.attempts import Attempts
 from eventscope.operators.backfill import Backfilling
 from eventscope.operators.backoff import Backoff
 from eventscope.operators.breakpoints import Breakpoints, Gate
-from eventscope.operators.effect import Effect
+from eventscope.operators.effect import Apply, Effect
 from eventscope.operators.failure import Failure, Reports
 from eventscope.operators.letters import Letters
 from eventscope.operators.query_effect import QueryEffect
@@ -55,6 +55,7 @@ class Runner:
     ) -> None:
         self.operator = operator
         self.backoff = backoff
+        self.reports = reports
         self.letters = letters
         self.standing = Standing(operator, queue)
         self.activity = Activity(self.standing)
@@ -63,6 +64,7 @@ class Runner:
         self.attempts = Attempts(operator, self.standing, self.activity, backoff, reports, letters)
         self._queue = queue
         self._effect: Effect
+        self._apply: Apply
         self._backfilling: Backfilling | None = None
         self._fills = False
         """Whether the backfill has its turn, before the next events."""
@@ -127,10 +129,22 @@ class Runner:
         return self.standing.record.next_retry or self.letters.next_retry
 
     async def start(
-        self, record: OperatorRecord, effect: Effect, backfilling: Backfilling | None = None
+        self,
+        record: OperatorRecord,
+        effect: Effect,
+        backfilling: Backfilling | None = None,
+        apply: Apply | None = None,
     ) -> None:
-        """Take up the position that the queue has for this operator."""
+        """Take up the position that the queue has for this operator.
+
+        Args:
+            record: what the queue has of it.
+            effect: what it does with events.
+            backfilling: recomputes its target.
+            apply: is called in the place of the effect's own ``apply``, and calls that.
+        """
         self._effect, self._backfilling = effect, backfilling
+        self._apply = apply or effect.apply
         await self.letters.load()
         if backfilling is not None:
             await backfilling.look()
@@ -256,7 +270,7 @@ class Runner:
             if head.seq == self.standing.record.skip:
                 done = await self.attempts.make(partial(self._pass_over, head), failed)
             else:
-                apply = partial(self._effect.apply, self.gate.open_part(events), self._passed)
+                apply = partial(self._apply, self.gate.open_part(events), self._passed)
                 done = await self.attempts.make(apply, failed)
                 if not isinstance(self._effect, QueryEffect):  # which knows better
                     await self.letters.passed(range(head.seq, self.standing.position + 1))

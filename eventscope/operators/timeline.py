@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from eventscope.operators.durations import DurationCounter
 from eventscope.queue.event import QueuedEvent
 from eventscope.replication import pgoutput
 
@@ -35,6 +36,10 @@ class Timeline:
     """The last attempts of one operator, and how long after their commit events took effect."""
 
     def __init__(self) -> None:
+        self.took = DurationCounter()
+        """How long attempts have taken, all since the start."""
+        self.waited = DurationCounter()
+        """How long after their commit events took effect, counted once for each batch."""
         self._attempts: deque[Attempt] = deque(maxlen=_ATTEMPTS)
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
 
@@ -58,9 +63,13 @@ class Timeline:
         took = now - began_at
         self._attempts.append(Attempt(first, last.seq, began_at, took, None, None, count))
         committed = pgoutput.timestamp(last.transaction.committed_at).timestamp()
-        self._latencies.append(max(now - committed, 0.0))
+        waited = max(now - committed, 0.0)
+        self._latencies.append(waited)
+        self.took.add(took)
+        self.waited.add(waited)
 
     def failed(self, seq: int, began_at: float, error: str, traceback: str) -> None:
         """Note that an attempt at one event has failed."""
         took = time.time() - began_at
+        self.took.add(took)
         self._attempts.append(Attempt(seq, seq, began_at, took, error, traceback))

@@ -17,6 +17,7 @@ from eventscope.pubsub import channels
 from eventscope.pubsub.base import PubSub
 from eventscope.pubsub.call import LEAVE, Call
 from eventscope.pubsub.channels import Channel
+from eventscope.pubsub.losses import Losses
 from eventscope.pubsub.stream import Stream
 from eventscope.scopes import find
 
@@ -37,6 +38,7 @@ class Broker:
     def __init__(self, app: EventScope, pubsub: PubSub) -> None:
         self.app = app
         self.pubsub = pubsub
+        self.losses = Losses()
         self._streams: WeakSet[Stream] = WeakSet()
         self._declared: list[tuple[Listener, Stream]] = []
 
@@ -110,7 +112,7 @@ class Broker:
             await _end(calling)
 
     def _stream(self, *known: Channel) -> Stream:
-        stream = Stream(self.pubsub, self.channel, *known)
+        stream = Stream(self.pubsub, self.channel, *known, losses=self.losses)
         self._streams.add(stream)
         return stream
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from eventscope.message import Message
 from eventscope.pubsub.base import PubSub
 from eventscope.pubsub.channels import Channel
+from eventscope.pubsub.losses import Losses
 
 CAPACITY: Final = 1_000
 """Messages that wait for a slow listener before the oldest are dropped."""
@@ -28,6 +29,7 @@ class Stream:
         resolve: names channels.
         channels: what to hear of from the start.
         capacity: messages to keep.
+        losses: counts those that are lost.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class Stream:
         resolve: Resolve,
         *channels: Channel,
         capacity: int = CAPACITY,
+        losses: Losses | None = None,
     ) -> None:
         self._pubsub = pubsub
         self._resolve = resolve
         self._channels: dict[Channel, None] = dict.fromkeys(channels)
         self._capacity = capacity
+        self._losses = losses if losses is not None else Losses()
         self._messages: deque[Message] = deque()
         self._dropped = 0
         """Messages that were lost before those that wait."""
@@ -95,6 +99,7 @@ class Stream:
                 self._lost = 0
             if len(messages) >= self._capacity:
                 self._dropped += 1 + messages.popleft().dropped
+                self._losses.add(1)
             messages.append(message)
             if len(messages) > 1:
                 return
@@ -104,6 +109,7 @@ class Stream:
         """Hear that messages are lost after those that have come; from any thread."""
         with self._changing:
             self._lost += count
+        self._losses.add(count)
 
     def end(self) -> None:
         """Let the listener come to an end after what has arrived; from any thread."""

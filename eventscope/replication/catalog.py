@@ -6,7 +6,7 @@ Source: PostgreSQL documentation, chapter "System Catalogs".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, LiteralString
 
@@ -77,12 +77,14 @@ GROUP BY 1, 2 ORDER BY min(steps), 1, 2
 """
 
 _SLOTS: Final = """
-SELECT slot_name, plugin, database, active_pid, confirmed_flush_lsn::text, wal_status,
-       catalog_xmin::text::bigint,
-       coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-                                     ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint,
+SELECT coalesce(wal::text, '0/0'), slot_name, plugin, database, active_pid,
+       confirmed_flush_lsn::text, wal_status, catalog_xmin::text::bigint,
+       coalesce(pg_wal_lsn_diff(wal, restart_lsn), 0)::bigint,
        safe_wal_size, temporary, to_jsonb(s)->>'invalidation_reason'
-FROM pg_replication_slots s
+FROM pg_replication_slots s, (
+    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                ELSE pg_current_wal_flush_lsn() END
+) AS server (wal)
 """
 
 # the locks tell it, which every role may see
@@ -117,6 +119,8 @@ class Slot:
     temporary: bool = False
     invalidation: str | None = None
     """Why it is lost, as PostgreSQL 17 and later say it."""
+    end: Lsn = field(default=Lsn(0))
+    """The end of the server's WAL on disk when it was looked at."""
 
 
 async def slot(connection: Connection, name: str) -> Slot | None:
@@ -133,9 +137,10 @@ async def slots(connection: Connection) -> list[Slot]:
 async def _slots(connection: Connection, which: LiteralString, *values: str) -> list[Slot]:
     cursor = await connection.execute(_SLOTS + which, values)
     found = []
-    for name, plugin, database, pid, confirmed, *more in await cursor.fetchall():
+    for end, name, plugin, database, pid, confirmed, *more in await cursor.fetchall():
         flushed = None if confirmed is None else Lsn.parse(confirmed)
-        found.append(Slot(name, plugin, database, pid, flushed, *more))
+        slot = Slot(name, plugin, database, pid, flushed, *more)
+        found.append(replace(slot, end=Lsn.parse(end)))
     return found
 
 

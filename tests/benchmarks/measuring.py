@@ -46,7 +46,7 @@ def run_function(consume: Callable[..., int], recording: Recording) -> Measureme
             done = subprocess.run(
                 [sys.executable, "-m", metering.__name__, where, json.dumps(asdict(replay))],
                 cwd=directory,
-                env=_environment(),
+                env=environment(),
                 capture_output=True,
                 text=True,
                 timeout=PATIENCE,
@@ -63,7 +63,7 @@ def run_program(command: list[str], started: str, events: int) -> Measurement:
     """Run a foreign program, which says ``started`` when its stream has started."""
     peak, said = 0.0, b""
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    with subprocess.Popen(command, **pipes, stderr=subprocess.PIPE, env=_environment()) as process:
+    with subprocess.Popen(command, **pipes, stderr=subprocess.PIPE, env=environment()) as process:
         assert process.stderr is not None
         begun: float | None = None
         deadline = time.perf_counter() + PATIENCE
@@ -85,7 +85,7 @@ def run_program(command: list[str], started: str, events: int) -> Measurement:
     return Measurement(ended - begun, usage.ru_utime + usage.ru_stime, peak, events)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, without anybody's settings."""
     foreign = ("EVENTSCOPE_", "PG", "DATABASE_URL")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(foreign)}

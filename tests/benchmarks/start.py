@@ -85,13 +85,13 @@ def _until_shown(arguments: list[str], words: list[str], folder: str) -> list[fl
     found = []
     for word in words:
         program.expect(word)
-        found.append(_cpu(program.pid))
+        found.append(cpu(program.pid))
     program.send("q")
     program.expect(pexpect.EOF)
     return found
 
 
-def _cpu(process: int) -> float:
+def cpu(process: int) -> float:
     """Seconds that all threads of a process have run (proc(5), ``schedstat``)."""
     tasks = Path(f"/proc/{process}/task").glob("*/schedstat")
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
