@@ -137,6 +137,8 @@ class Reader:
                 _log.info("a table has other ancestors or another key, reading again from before")
             except SlotInUse as error:
                 failures = 0
+                if self.state != "standby":
+                    self._warn_of_two_queues()
                 await self._wait("standby", str(error), _STANDBY_WAIT)
             except Unreachable as error:
                 failures = 1 if self._was_steady() else failures + 1
@@ -259,6 +261,14 @@ class Reader:
         if reason != self._told:
             _log.warning(reason, state=self.state)
         self._told = reason
+
+    def _warn_of_two_queues(self) -> None:
+        """Say what a standby would not hear of when it takes over."""
+        if self._settings.durable_slot and not self._settings.holds_back:
+            _log.warning(
+                "standing by with acknowledge = stored: what the other process has stored, but not"
+                " applied when it ends, is not sent to this one; set acknowledge = applied for both"
+            )
 
     def _name_gap(self, before: Lsn, after: Lsn) -> None:
         _log.warning(
