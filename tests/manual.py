@@ -31,8 +31,9 @@ def contents(text: str) -> str:
     """Links to all sections, in order."""
     code = r"^```.*?^```$"
     headings = re.findall(r"^## (.+)$", re.sub(code, "", text, flags=re.M | re.S), re.MULTILINE)
-    links = [f"[{heading}](#{_anchor(heading)})".replace(" ", "\0") for heading in headings]
-    wrapped = textwrap.fill(" · ".join(links), 100, break_long_words=False, break_on_hyphens=False)
+    links = " · ".join(f"[{heading}](#{_anchor(heading)})" for heading in headings)
+    unbroken = re.sub(r"(?<!·) ", "\0", links)
+    wrapped = textwrap.fill(unbroken, 100, break_long_words=False, break_on_hyphens=False)
     return wrapped.replace("\0", " ")
 
 

@@ -1,4 +1,4 @@
-"""The Dockerfile and the unit of CONTRIBUTING, as far as they can be tried without their engines."""
+"""The Dockerfile and the unit of CONTRIBUTING, tried as far as their engines are not needed."""
 
 from __future__ import annotations
 

@@ -51,6 +51,7 @@ async def test_the_standby_takes_over_and_nothing_is_lost_or_repeated(
                 await reaches(standby, "streaming")
                 print(f"taken over {time.monotonic() - began:.2f} s after {end.name}")
                 assert await active.ended() == (0 if end == signal.SIGTERM else -end)
+                assert not warnings(standby)
                 active, standby = standby, await started(queue, "standby")
             await shop.trade_has_begun()
         finally:
@@ -65,6 +66,21 @@ async def test_the_standby_takes_over_and_nothing_is_lost_or_repeated(
             running.terminate()
             assert await running.ended() == 0, running.lines
     await check(shop)
+
+
+async def test_a_standby_that_would_not_be_sent_everything_says_so(shop: Shop, program) -> None:
+    async with program(queue="first.db") as first:
+        await reaches(first, "streaming")
+        async with program(queue="second.db") as second:
+            await reaches(second, "standby")
+            [warning] = warnings(second)
+            assert warning.endswith("set acknowledge = applied for both")
+
+
+def warnings(program: Program) -> list[str]:
+    """What a standby has said of its queue."""
+    told = (str(line.get("event")) for line in program.lines)
+    return [event for event in told if event.startswith("standing by with acknowledge")]
 
 
 async def reaches(program: Program, state: str) -> None:
