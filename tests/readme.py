@@ -11,7 +11,7 @@ README: Final = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 CONTRIBUTING: Final = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text("utf-8")
 
 _HEADING_OR_BLOCK: Final = re.compile(
-    r"^(?P<heading>##+ .+)$|^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^(?P<heading>##+ [^\n]+)$|^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 

@@ -41,7 +41,8 @@ class Reader:
         settings: where, and through which publication and slot.
         queue: what the transactions are appended to.
         on_append: called with each batch when it is durable.
-        on_hold: called when the slot has become ours, before anything is read.
+        on_hold: called when the slot has become ours, before anything is read; is told whether
+            another instance has applied what lies between the queue and the slot.
         attended: whether a user interface shares the interpreter.
         applied: holds the slot back until everything is; None if what is stored is safe.
     """
@@ -54,7 +55,7 @@ class Reader:
         on_append: Callable[[Batch], None],
         *,
         attended: bool,
-        on_hold: Callable[[SystemIdentity], Awaitable[None]] | None = None,
+        on_hold: Callable[[SystemIdentity, bool], Awaitable[None]] | None = None,
         applied: Applied | None = None,
     ) -> None:
         self.state: StreamState = "connecting"
@@ -201,7 +202,7 @@ class Reader:
         try:
             await intake.start()
             if self._on_hold is not None:
-                await self._on_hold(_identity(attached))
+                await self._on_hold(_identity(attached), attached.passed)
             self._streaming_since = time.monotonic()
             self.state, self.detail, self._told = "streaming", "", ""
             if not (is_first or self._settings.durable_slot):
