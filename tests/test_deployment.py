@@ -60,7 +60,7 @@ async def test_the_container_is_healthy_as_long_as_its_process_answers(
         await container.logged("streaming")
         assert await shell(health, tmp_path, environment) == 0
         await connection.execute("INSERT INTO posts VALUES (1)")
-        await container.logged("eventscope retry fail")
+        await container.logged("halted")
         assert await shell("eventscope status blog.py", tmp_path, environment) == 1
         assert await shell(health, tmp_path, environment) == 0, "no restart would help"
         other = environment | {"EVENTSCOPE_QUEUE_PATH": str(tmp_path / "blog.py")}
