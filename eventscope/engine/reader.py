@@ -42,7 +42,8 @@ class Reader:
         settings: where, and through which publication and slot.
         queue: what the transactions are appended to.
         on_append: called with each batch when it is durable.
-        on_hold: called when the slot has become ours, before anything is read.
+        on_hold: called when the slot has become ours, before anything is read; is told whether
+            another instance has applied what lies between the queue and the slot.
         attended: whether a user interface shares the interpreter.
         applied: holds the slot back until everything is; None if what is stored is safe.
     """
@@ -55,7 +56,7 @@ class Reader:
         on_append: Callable[[Batch], None],
         *,
         attended: bool,
-        on_hold: Callable[[SystemIdentity], Awaitable[None]] | None = None,
+        on_hold: Callable[[SystemIdentity, bool], Awaitable[None]] | None = None,
         applied: Applied | None = None,
     ) -> None:
         self.state: StreamState = "connecting"
@@ -163,6 +164,8 @@ class Reader:
                 _log.info("a table has other ancestors or another key, reading again from before")
             except SlotInUse as error:
                 failures = 0
+                if self.state != "standby":
+                    self._warn_of_two_queues()
                 await self._wait("standby", str(error), _STANDBY_WAIT)
             except Unreachable as error:
                 failures = 1 if self._was_steady() else failures + 1
@@ -227,7 +230,7 @@ class Reader:
         try:
             await intake.start()
             if self._on_hold is not None:
-                await self._on_hold(_identity(attached))
+                await self._on_hold(_identity(attached), attached.passed)
             self._streaming_since = time.monotonic()
             self.state, self.detail, self._told = "streaming", "", ""
             if not (earlier is None or self._settings.durable_slot):
@@ -287,6 +290,14 @@ class Reader:
         if reason != self._told:
             _log.warning(reason, state=self.state)
         self._told = reason
+
+    def _warn_of_two_queues(self) -> None:
+        """Say what a standby would not hear of when it takes over."""
+        if self._settings.durable_slot and not self._settings.holds_back:
+            _log.warning(
+                "standing by with acknowledge = stored: what the other process has stored, but not"
+                " applied when it ends, is not sent to this one; set acknowledge = applied for both"
+            )
 
     def _name_gap(self, before: Lsn, after: Lsn) -> None:
         _log.warning(

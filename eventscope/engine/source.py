@@ -14,6 +14,7 @@ import psycopg
 import structlog
 
 from eventscope.app import EventScope
+from eventscope.engine.succession import Succession
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, Queue
 from eventscope.replication import catalog, history, hops, pgoutput, provision, publishing, tables
@@ -66,6 +67,8 @@ class Attached(NamedTuple):
     """Where the slot stood when we looked."""
     again: Transaction | None
     """The last stored transaction, if it must come again to show that this is the same WAL."""
+    passed: bool
+    """Whether another instance has applied what lies between our queue and the slot."""
 
 
 class SourceDatabase:
@@ -87,6 +90,7 @@ class SourceDatabase:
         self._settings = settings
         self._on_wait = on_wait or _say
         self._inquiry = Inquiry(settings, app.name)
+        self._succession = Succession(settings, app.name)
         self.wal_limit: int | None = None
         """Bytes of WAL that the server keeps for the slot at most, as of the last look."""
         self.retained: int | None = None
@@ -136,10 +140,12 @@ class SourceDatabase:
             if settings.durable_slot:
                 history.check_timeline(server, before.timeline, settings.slot_name)
             history.check_position(server, before.reached, settings.slot_name)
-        slot = await self._slot()
+        slot, passed = await self._slot(), False
         if slot is not None and settings.durable_slot:
             reached = before.reached if before is not None else None
-            provision.check_slot(slot, settings, server.database, reached)
+            passed = await self._is_passed(slot, reached)
+            trusted = None if passed else reached
+            provision.check_slot(slot, settings, server.database, trusted)
             confirmed = slot.confirmed_flush or Lsn(0)
             start = history.restart_at(confirmed, last)
         elif before is not None and settings.durable_slot:
@@ -150,7 +156,12 @@ class SourceDatabase:
         stored = before.stored if before is not None else Lsn(0)
         again = last if start < stored else None
         checkpoint = Checkpoint(server.timeline, stored, start)
-        return Attached(replication, origin, checkpoint, confirmed, again)
+        return Attached(replication, origin, checkpoint, confirmed, again, passed)
+
+    async def _is_passed(self, slot: catalog.Slot, reached: Lsn | None) -> bool:
+        async with self._inquiry.asking() as connection:
+            await self._succession.look(connection, slot, self._own_pid)
+            return await self._succession.has_passed(connection, slot, reached)
 
     async def hold(self, attached: Attached) -> None:
         """See, when the slot is ours alone, that it has not moved since ``attach`` looked.

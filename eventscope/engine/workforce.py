@@ -30,6 +30,7 @@ from eventscope.operators.runner import Runner
 from eventscope.operators.session import Session
 from eventscope.operators.whereabouts import WHEREABOUTS, Whereabouts, located
 from eventscope.queue.base import Queue
+from eventscope.queue.event import Place
 from eventscope.queue.marks import Marks
 from eventscope.queue.records import Backfill, OperatorRecord
 from eventscope.replication.assembly import Counts
@@ -107,8 +108,12 @@ class Workforce:
             self.runners[operator.name] = runner
         await self._look_for_orphans()
 
-    async def claim(self, identity: SystemIdentity) -> None:
+    async def claim(self, identity: SystemIdentity, passed: bool) -> None:
         """Make the ledger ours, now that the slot is; at first, stand where it says.
+
+        Args:
+            identity: of the server, and where the slot stands.
+            passed: whether another instance has applied everything before that.
 
         Raises:
             Unreachable: the database is away.
@@ -124,13 +129,16 @@ class Workforce:
                     await runner.attempts.take_up(offset.place, offset.redone)
         if not self._claimed.is_set():
             await self._leave_ledger()
+            if passed:
+                for name in self.runners.keys() - {*self._ledgered}:
+                    await self.runners[name].attempts.take_up(Place(identity.position, 0), "")
         self._claimed.set()
 
     async def run(self, name: str) -> None:
-        """Run one operator until stopped; one that the ledger knows begins with the claim."""
+        """Run one operator until stopped; it begins with the claim if others may have gone on."""
         if self._attended:
             WHEREABOUTS.set(Whereabouts(name))
-        if name in self._ledgered:
+        if name in self._ledgered or self._settings.holds_back:
             await self._claimed.wait()
         await self.runners[name].run()
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,10 +22,9 @@ from eventscope.engine.thread import EngineThread
 from eventscope.pubsub.stream import CAPACITY
 from eventscope.textual import LiveView
 from tests.pubsub.hearing import told
+from tests.readme import blocks
 from tests.textual.comments import Comments, Execute, Slow, shown
 from tests.waiting import until
-
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
 
 async def test_a_view_is_told_what_happens_in_commit_order_on_its_own_thread(
@@ -180,7 +177,7 @@ async def test_the_readme_s_view_shows_what_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "blog", SimpleNamespace(app=source))
-    (code,) = re.findall(r"```python\n(# show.py\n.+?)```", README, re.DOTALL)
+    (code,) = blocks("### In Textual")
     show: dict[str, Any] = {"__name__": "show"}
     exec(code, show)
     async with show["Blog"]().run_test() as pilot:

@@ -149,6 +149,8 @@ def _in_use(slot: Slot) -> list[Finding]:
 async def _state(
     connection: Connection, settings: Settings, slot: Slot, reached: Lsn | None
 ) -> list[Finding]:
+    if settings.holds_back and slot.active_pid is not None:
+        reached = None  # who has it now has applied what we have not heard of
     wrong = (
         distrust(slot, settings, connection.info.dbname, reached)
         if settings.durable_slot
