@@ -17,6 +17,8 @@ from tests.operators.shop import TRUTH
 from tests.programs import Program
 from tests.waiting import until_async
 
+APPLIED = ("--set", "acknowledge=applied")
+
 
 @pytest.mark.parametrize(
     ("end", "storage"),
@@ -30,9 +32,7 @@ async def test_the_standby_takes_over_and_nothing_is_lost_or_repeated(
     shop: Shop, program, end: signal.Signals, storage: str
 ) -> None:
     shop.seed(7)
-    options = (
-        "--set", "acknowledge=applied", "--set", f"queue_storage_adapter={storage}",
-    )  # fmt: skip
+    options = (*APPLIED, "--set", f"queue_storage_adapter={storage}")
     async with AsyncExitStack() as stack:
 
         async def started(queue: str, state: str) -> Program:
@@ -54,14 +54,36 @@ async def test_the_standby_takes_over_and_nothing_is_lost_or_repeated(
             active, standby = standby, await started(queue, "standby")
             await trading
 
-        async def caught_up() -> bool:
-            return await journal_length(shop) >= len(await shop.reference())
-
-        await until_async(caught_up)
+        await caught_up(shop)
         for running in (standby, active):
             running.terminate()
             assert await running.ended() == 0, running.lines
     await check(shop)
+
+
+async def test_who_was_away_learns_from_the_ledger_that_another_one_has_gone_on(
+    shop: Shop, program
+) -> None:
+    for queue in ("first.db", "second.db", "first.db"):
+        async with program(*APPLIED, queue=queue) as running:
+            await reaches(running, "streaming")
+            await shop.trade(5)
+            await caught_up(shop)
+            running.terminate()
+            assert await running.ended() == 0
+    await check(shop)
+
+
+async def test_a_slot_that_no_instance_has_moved_is_still_not_trusted(shop: Shop, program) -> None:
+    async with program(*APPLIED) as running:
+        await reaches(running, "streaming")
+        running.terminate()
+        assert await running.ended() == 0
+    await shop.trade(5)
+    await shop.value("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", shop.slot)
+    async with program(*APPLIED) as running:
+        assert await running.ended() == 3
+        assert any("by somebody else" in str(line) for line in running.lines)
 
 
 async def test_a_standby_that_would_not_be_sent_everything_says_so(shop: Shop, program) -> None:
@@ -87,9 +109,14 @@ async def reaches(program: Program, state: str) -> None:
         await program.line(lambda line: line.get("event") == state)
 
 
-async def journal_length(shop: Shop) -> int:
-    """How many events the handler with a transaction has noted."""
-    return int(await shop.value("SELECT count(*) FROM audit"))
+async def caught_up(shop: Shop) -> None:
+    """Wait until the handler with a transaction has noted every change."""
+
+    async def has_all() -> bool:
+        noted = await shop.value("SELECT count(*) FROM audit")
+        return int(noted) >= len(await shop.reference())
+
+    await until_async(has_all)
 
 
 async def check(shop: Shop) -> None:
