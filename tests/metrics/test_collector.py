@@ -143,6 +143,9 @@ async def test_the_lag_grows_while_the_server_is_away_and_is_gone_after_that(
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         await until(lambda: engine.snapshot().stream.state == "reconnecting")
+        until_then = engine.snapshot().stream.current_until
+        assert until_then is not None
+        assert until_then > app.events[0].timestamp.timestamp(), "it has heard of more than that"
         before = lag()
         await until(lambda: lag() > before + 0.3)
         assert lag() < 60, "and not as long as nothing was written"
