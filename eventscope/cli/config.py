@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eventscope.cli import options as shared
+from eventscope.cli import secrecy
 
 if TYPE_CHECKING:
     from eventscope.configuration.origin import Given
@@ -32,7 +33,7 @@ def show(as_json: bool, **options: Any) -> int:
     from eventscope.settings import Settings
 
     overrides = shared.overrides(**options)
-    found = given(Settings.load(**overrides), overrides)
+    found = given(secrecy.keep(Settings.load(**overrides)), overrides)
     if as_json:
         told = {one.setting.name: {"value": one.value, "origin": one.origin} for one in found}
         print(json.dumps(told, default=str))

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from eventscope.cli import secrecy
 from eventscope.settings import CONFIG_VARIABLE, Settings, SettingsError, nested
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,7 +58,7 @@ def _with(function: Function, *options: Callable[[Function], Function]) -> Funct
 
 def settings(**given: Any) -> Settings:
     """The settings, with what the command line gives in first place."""
-    return Settings.load(**overrides(**given))
+    return secrecy.keep(Settings.load(**overrides(**given)))
 
 
 def overrides(
