@@ -24,7 +24,7 @@ from tests.cli.secretive import (
     variables,
 )
 from tests.terminal import Terminal
-from tests.tui.driving import until
+from tests.tui.driving import screen, until
 
 COMMANDS = [
     ["run", "shop.py", "--headless", "--until", "caught-up", "--log-format", "json"],
@@ -147,7 +147,9 @@ def test_a_terminal_is_told_no_password_and_no_process_shows_it(
         monkeypatch.setenv(name, value)
     terminal = Terminal(120, 40, "eventscope", "run", "shop.py", folder=tmp_path)
     terminal.until("tells")
-    terminal.until("dead letter")
+    log = tmp_path / ".eventscope" / "shop-shop.log"
+    while b"cannot use" not in log.read_bytes():
+        terminal.until_quiet()
     for key in "25":
         terminal.program.send(key)
         terminal.until_quiet()
@@ -180,6 +182,7 @@ async def test_a_screenshot_shows_no_password(
     engine = EngineThread(application.load("shop.py"), settings)
     try:
         async with EventScopeApp(engine).run_test(size=(160, 50)) as pilot:
+            await until(pilot, lambda: "tells" in screen(pilot))
             await until(pilot, lambda: engine.snapshot().operators[0].dead)
             for key in ("2", "e", "escape", "5", "4"):
                 await pilot.press(key)
