@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 
 import click
@@ -20,8 +21,9 @@ def main() -> None:
         _complain(str(error))
         code = error.exit_code
     except click.ClickException as error:
-        error.message = _told(error.message)
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        print(_told(said.getvalue()), end="", file=sys.stderr)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130

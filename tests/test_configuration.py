@@ -11,6 +11,7 @@ import pytest
 
 from eventscope.configuration import reference
 from eventscope.settings import Settings
+from tests.readme import blocks
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -48,3 +49,10 @@ def test_the_file_to_start_from_says_the_defaults_where_it_is_uncommented(
             value = getattr(value, part)
         if setting.default is not None:
             assert value == setting.default
+
+
+def test_the_readme_s_file_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    [text] = blocks("## Settings", "toml")
+    Path("eventscope.toml").write_text(text)
+    assert Settings.load().operator_queue_max_retries == 10
