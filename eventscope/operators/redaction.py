@@ -95,25 +95,33 @@ _FIELDS: Final = 5
 
 
 def _known(secret: str) -> re.Pattern[str]:
-    """What finds a password in all quotes, one within the other; a short one as a word only."""
-    spelled = "".join(map(_spelled, secret))
+    """What finds a password in all quotes, one within the other; a short one as a word only.
+
+    Backslashes are taken a whole run at once, so that it takes no time of a text full of them.
+    """
+    first, *rest = re.sub(r"\\+", r"\\", secret)
+    itself = re.escape(first)
+    begin = rf"(?:{itself}|(?=[{itself}%&\\])(?<!\\){_spelled(first)})"
+    if first == "\\":
+        begin = r"(?:(?<!\\)\\++|(?i:%5c)++)"
+    spelled = begin + "".join(map(_spelled, rest))
     return re.compile(spelled if len(secret) >= _LONG else rf"(?<!\w){spelled}(?!\w)")
 
 
 def _spelled(character: str) -> str:
     """What finds a character as it is, escaped, in the quotes of SQL, in a URL and in HTML."""
+    if character == "\\":
+        return r"(?:\\++|(?i:%5c)++)"
     code, itself = ord(character), re.escape(character)
     encoded = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
-    forms = [rf"(?i:{encoded})", rf"\\+(?i:u0*{code:x}|x{code:02x})", rf"\\*{itself}"]
+    forms = [rf"\\*+(?:{itself}|(?i:u0*{code:x}|x{code:02x}))", rf"(?i:{encoded})"]
     match character:
-        case "\\":
-            forms.append(r"\\+")
         case "'" | '"':
-            forms.append(rf"(?:\\*{itself}){{2}}")
+            forms.insert(0, rf"(?:\\*+{itself}){{2}}")
         case " ":
             forms.append(r"\+")
         case "\n" | "\t" | "\r":
-            forms.append(rf"\\+{repr(character)[2]}")
+            forms.append(rf"\\++{repr(character)[2]}")
     if (entity := html.escape(character)) != character:
         forms.append(entity)
-    return f"(?:{'|'.join(reversed(forms))})"
+    return f"(?:{'|'.join(forms)})"
