@@ -99,7 +99,7 @@ def _known(secret: str) -> re.Pattern[str]:
 
     Backslashes are taken a whole run at once, so that it takes no time of a text full of them.
     """
-    first, *rest = re.sub(r"\\+", r"\\", secret)
+    first, *rest = list(re.sub(r"\\+", r"\\", secret))
     itself = re.escape(first)
     begin = rf"(?:{itself}|(?=[{itself}%&\\])(?<!\\){_spelled(first)})"
     if first == "\\":
