@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
+from eventscope import concealment as concealing
 from eventscope import progress as progressing
 from eventscope import scopes as scoping
 from eventscope.declaration import (
@@ -15,9 +16,12 @@ from eventscope.declaration import (
     Operator,
     QueryOperator,
     check_end,
+    check_names,
     check_on_failure,
     check_pace,
+    event_types,
     known_as,
+    names_of,
 )
 from eventscope.errors import DeclarationError as DeclarationError
 from eventscope.errors import NotRunning
@@ -43,6 +47,7 @@ class EventScope:
     def __init__(self, name: str) -> None:
         self.name = name
         self._entities: dict[str, tuple[DeclaredScope, ...]] = {}
+        self._concealed: dict[str, concealing.Concealment] = {}
         self._operators: dict[str, Operator] = {}
         self._listeners: dict[str, Listener] = {}
         # all are set while an engine runs the application
@@ -50,24 +55,40 @@ class EventScope:
         self.resume: Resume | None = None
         self.progress: Progress | None = None
 
-    def entity(self, name: str, *, scopes: Iterable[Mapping[str, str]] = ()) -> None:
+    def entity(
+        self,
+        name: str,
+        *,
+        scopes: Iterable[Mapping[str, str]] = (),
+        mask: Iterable[str] = (),
+        drop: Iterable[str] = (),
+    ) -> None:
         """Watch a table (``comments`` or ``audit.log``); its events reach the feed and listeners.
 
-        Tables that an operator follows need not be declared again, unless they have scopes.
+        Tables that an operator follows need not be declared again, unless for what follows.
 
         Args:
             name: the table.
             scopes: by what its rows can be listened to: ``{"post_id": "posts"}`` announces each
                 row on ``posts/<post_id>/comments`` too. Several columns make one scope, in this
-                order. To hear of rows that leave a scope, its columns must be in the replica
-                identity.
+                order. Of rows that leave a scope one hears with its columns in the identity.
+            mask: columns whose values nobody is to see: ``***`` stands for them in the queue
+                file and everywhere behind it, of whatever type they are. NULL stays NULL.
+            drop: columns that are left out of all events, as if the table did not have them.
 
         Raises:
             DeclarationError: naming what is wrong.
         """
         entity = known_as(name)
-        known = [dict(scope) for scope in self._entities.get(entity, ())]
-        self._entities[entity] = scoping.declared(entity, [*known, *scopes])
+        found = scoping.declared(entity, [*map(dict, self._entities.get(entity, ())), *scopes])
+        hidden = self._concealed.get(entity, concealing.NOTHING)
+        hidden |= concealing.declared(entity, mask, drop)
+        concealing.check_needed(entity, hidden, found, self.operators)
+        self._entities[entity], self._concealed[entity] = found, hidden
+
+    def concealment(self, names: Iterable[str]) -> concealing.Concealment:
+        """What is hidden of a table, given its name and those of its ancestors."""
+        return concealing.of(names, self._concealed, self.entities)
 
     def scopes(self, entity: str) -> tuple[DeclaredScope, ...]:
         """The scopes of a table; raises DeclarationError if there is no such entity."""
@@ -148,8 +169,8 @@ class EventScope:
         columns = target_id(name, id, known)
         check_placeholders(name, sql, len(columns))
         check_on_failure(name, on_failure)
-        types = _event_types(name, events, ROW_EVENTS)
-        ends = _names(delete_with)
+        types = event_types(name, events, ROW_EVENTS)
+        ends = names_of(delete_with)
         if ends and "delete" not in types:
             raise DeclarationError(
                 f"operator {name!r}: delete_with needs the event type delete; add it to events"
@@ -216,8 +237,8 @@ class EventScope:
 
         def declare(function: Handler) -> Handler:
             operator_name = name or str(getattr(function, "__name__", "handler"))
-            types = _event_types(operator_name, events, EVENT_TYPES)
-            names = _names(entities)
+            types = event_types(operator_name, events, EVENT_TYPES)
+            names = names_of(entities)
             check_on_failure(operator_name, on_failure)
             operator = HandlerOperator(
                 name=operator_name,
@@ -369,32 +390,11 @@ class EventScope:
         )
 
     def _add(self, operator: Operator) -> None:
-        if operator.name in self._operators:
-            raise DeclarationError(f"operator {operator.name!r} is declared twice")
-        former = {each.alias: each.name for each in (*self.operators, operator) if each.alias}
-        for name in former.keys() & {*self._operators, operator.name}:
-            taken = f"operator {former[name]!r}: its alias {name!r} is the name of another operator"
-            raise DeclarationError(f"{taken}; an alias is a former name that nobody has any more")
+        check_names(operator, self.operators)
         check_end(operator, self.operators)
+        for entity, hidden in self._concealed.items():
+            concealing.check_needed(entity, hidden, operators=[operator])
         self._operators[operator.name] = operator
 
     def __repr__(self) -> str:
         return f"<EventScope {self.name!r}: {len(self._operators)} operators>"
-
-
-def _names(given: str | Iterable[str]) -> tuple[str, ...]:
-    """One name may stand for a list of one."""
-    return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _event_types(
-    operator: str, events: str | Iterable[str], possible: tuple[EventType, ...]
-) -> tuple[EventType, ...]:
-    given = cast("tuple[EventType, ...]", _names(events))
-    for event in given:
-        if event not in possible:
-            raise DeclarationError(
-                f"operator {operator!r}: {event!r} is no event type here; "
-                f"there are {', '.join(possible)}"
-            )
-    return given

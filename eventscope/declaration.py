@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from eventscope.cascade import cycle
 from eventscope.errors import DeclarationError
@@ -92,6 +92,25 @@ def known_as(entity: str) -> str:
     return entity_name(*split_entity(entity))
 
 
+def names_of(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Read a list of names, for which one may stand alone."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def event_types(
+    operator: str, events: str | Iterable[str], possible: tuple[EventType, ...]
+) -> tuple[EventType, ...]:
+    """Read the event types that an operator follows; raises DeclarationError for another."""
+    given = cast("tuple[EventType, ...]", names_of(events))
+    for event in given:
+        if event not in possible:
+            raise DeclarationError(
+                f"operator {operator!r}: {event!r} is no event type here; "
+                f"there are {', '.join(possible)}"
+            )
+    return given
+
+
 def check_on_failure(operator: str, given: str) -> None:
     """See that there is such an answer to failure."""
     if given not in _ON_FAILURE:
@@ -125,6 +144,17 @@ def check_pace(operator: HandlerOperator) -> None:
             f"operator {name!r}: a handler that takes tx has one event after the other;"
             f" leave concurrency out, or give it lists with batch"
         )
+
+
+def check_names(operator: Operator, others: Iterable[Operator]) -> None:
+    """See that an operator's name and its former one are nobody else's."""
+    every = [*others, operator]
+    if any(operator.name == other.name for other in every[:-1]):
+        raise DeclarationError(f"operator {operator.name!r} is declared twice")
+    former = {each.alias: each.name for each in every if each.alias}
+    for name in former.keys() & {each.name for each in every}:
+        taken = f"operator {former[name]!r}: its alias {name!r} is the name of another operator"
+        raise DeclarationError(f"{taken}; an alias is a former name that nobody has any more")
 
 
 def check_end(operator: Operator, others: Iterable[Operator]) -> None:

@@ -102,6 +102,12 @@ class Source:
     """Columns that the server computes from others, so that no statement may set them."""
     identity: tuple[str, ...] = ()
     """Columns ``GENERATED ALWAYS AS IDENTITY``, which a statement sets only if it insists."""
+    masked: tuple[str, ...] = ()
+    """Columns whose values the application hides."""
+    dropped: tuple[str, ...] = ()
+    """Columns that the application hides altogether."""
+    nameless: bool = False
+    """Whether only those would tell some rows apart."""
 
 
 class RowImages(NamedTuple):

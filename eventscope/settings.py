@@ -39,7 +39,8 @@ _LIBPQ = {
     "PGUSER": "username",
     "PGPASSWORD": "password",
 }
-_PARTS = frozenset(_LIBPQ.values())
+PARTS = frozenset(_LIBPQ.values())
+"""What ``url`` says in one."""
 
 
 class SettingsError(EventScopeError):
@@ -52,9 +53,11 @@ class Ui(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     theme: str = "eventscope"
-    ascii: bool | None = None
+    """The colours, by a theme's name."""
+    ascii: Annotated[bool | None, Field(examples=[True])] = None
     """Whether to draw with ASCII alone; by default where the terminal's encoding is not UTF-8."""
     mouse: bool = True
+    """Whether the dashboard takes the mouse from the terminal."""
     keys: dict[str, str] = {}
     """Other keys for actions: by the id of a binding, keys with commas between them."""
     filters: dict[str, str] = {}
@@ -77,15 +80,22 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    app_name: str | None = None
+    app_name: Annotated[str | None, Field(examples=["blog"])] = None
     """Names the queue file and the connections; by default the name given to ``EventScope``."""
-    url: SecretStr | None = None
+    url: Annotated[
+        SecretStr | None, Field(examples=["postgresql://user:password@localhost:5432/database"])
+    ] = None
     """A libpq connection string or URL; wins over the parts below."""
     hostname: str = "localhost"
+    """The server's name or address, or the folder of its socket."""
     port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    """The server's port."""
     database: str = "postgres"
+    """The database to read."""
     username: str = "postgres"
+    """The role to connect as; it needs REPLICATION."""
     password: SecretStr = SecretStr("postgres")
+    """The role's password. One in libpq's password file is used if none is given here."""
     publication: Annotated[str, Field(min_length=1, max_length=63)] = "events"
     """The publication to read; created with the tables of the application if it is missing."""
     slot_name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,63}$")] = "postgres_slot"
@@ -96,24 +106,26 @@ class Settings(BaseSettings):
     """``full``: set REPLICA IDENTITY FULL on tables whose operators need old values."""
     queue_storage_adapter: str = "sqlite"
     """What holds the queue: ``sqlite``, ``memory``, or ``package.module:Class``."""
-    queue_path: Path | None = None
+    queue_path: Annotated[Path | None, Field(examples=[".eventscope/blog-postgres_slot.db"])] = None
     """The queue file; by default ``.eventscope/<app_name>-<slot_name>.db``."""
     retention_events: Annotated[int, Field(ge=0)] = 100_000
     """Events to keep for history after every operator has passed them."""
     retention_bytes: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
-    """Size of the queue file beyond which history is given up earlier."""
-    acknowledge: Literal["stored", "applied"] | None = None
+    """Bytes of the queue file beyond which history is given up earlier."""
+    acknowledge: Annotated[
+        Literal["stored", "applied"] | None, Field(examples=["stored", "applied"])
+    ] = None
     """When the server may forget a change: as soon as it is ``stored`` safely in the queue file,
     which is the default, or only when it is ``applied`` by every operator."""
     exactly_once: bool = True
     """Whether operators note in the database how far they have come, in schema ``eventscope``
     and in one transaction with what they write. Without it a crash may apply an event twice."""
     operator_queue_min_restart_time: Annotated[int, Field(ge=0)] = 500
-    """Wait after the first failure of an operator."""
+    """Milliseconds to wait after the first failure of an operator."""
     operator_queue_backoff_multiplicator: Annotated[float, Field(ge=1)] = 2.0
     """Factor from one wait to the next."""
     operator_queue_max_restart_time: Annotated[int, Field(ge=0)] = 10_000
-    """The longest wait."""
+    """The longest wait in milliseconds."""
     operator_queue_max_retries: Annotated[int, Field(ge=0)] = 5
     """Retries of one event before the operator halts."""
     error_logger_adapter: str = "log"
@@ -167,8 +179,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"])) or "settings"
+            place = None if is_at(overrides, key) else origin(key)
             raise SettingsError(
-                f"{_place(key, overrides)}: {_explain(first['type'], first['msg'], key)}"
+                f"{place or f'setting {key}'}: {_explain(first['type'], first['msg'], key)}"
             ) from None
 
     @property
@@ -197,7 +210,7 @@ class Settings(BaseSettings):
         }
         given = self.model_fields_set & parts.keys()
         if "PGSERVICE" not in os.environ:
-            given |= parts.keys() - ({"password"} if _libpq_has_passwords() else set())
+            given |= parts.keys() - ({"password"} if libpq_has_passwords() else set())
         return {name: value for part, (name, value) in parts.items() if part in given}
 
 
@@ -254,7 +267,7 @@ class LibpqSource(EnvironmentSource):
         if "url" in known:
             return {}
         url = os.environ.get("DATABASE_URL")
-        if url and not _PARTS & known.keys():
+        if url and not PARTS & known.keys():
             return {"url": url}
         return {
             key: os.environ[name]
@@ -288,18 +301,31 @@ def _section(path: Path) -> dict[str, Any]:
     return section
 
 
-def _place(key: str, overrides: dict[str, Any]) -> str:
-    """Where a key was set, as its user wrote it."""
-    group, variable = key.partition(".")[0], ENV_PREFIX + key.upper().replace(".", "__")
-    if group in overrides:
-        return f"setting {key}"
-    if variable in os.environ:
-        return f"environment variable {variable}"
+def origin(key: str) -> str | None:
+    """Where the environment or a file sets a key (as ``ui.theme``), as its user wrote it."""
+    of_key = ENV_PREFIX + key.upper().replace(".", "__")
+    of_group = ENV_PREFIX + key.partition(".")[0].upper()
+    for variable in (of_key, of_group):
+        if os.environ.get(variable):
+            return f"environment variable {variable}"
     path, section = _read_file()
-    if group in section:
+    if is_at(section, key):
         return f"{path}: {key}"
     names = {field: name for name, field in _LIBPQ.items()} | {"url": "DATABASE_URL"}
-    return f"environment variable {names[key]}" if key in names else f"setting {key}"
+    if key in names and os.environ.get(names[key]):
+        return f"environment variable {names[key]}"
+    return None
+
+
+def is_at(tree: Any, key: str) -> bool:
+    """Whether something stands in a tree under a key, or in the place of one of its groups."""
+    for part in key.split("."):
+        if not isinstance(tree, dict):
+            return True
+        if part not in tree:
+            return False
+        tree = tree[part]
+    return True
 
 
 def _explain(kind: str, message: str, key: str) -> str:
@@ -313,6 +339,6 @@ def _explain(kind: str, message: str, key: str) -> str:
     return f"there is no such setting; there are {', '.join(known)}"
 
 
-def _libpq_has_passwords() -> bool:
+def libpq_has_passwords() -> bool:
     """Whether libpq would find a password of its own if we gave it none."""
     return "PGPASSFILE" in os.environ or (Path.home() / ".pgpass").is_file()

@@ -13,6 +13,8 @@ _COMMANDS: Final = {
     "demo": "See it at work: a PostgreSQL of its own, a blog, live traffic.",
     "run": "Read the database's changes and run an application's operators.",
     "tail": "Show the database's changes as they happen.",
+    "init": "Write a settings file, and first operators for a database's tables.",
+    "config": "Show the settings in force, and where each comes from.",
     "doctor": "Find out what keeps an application from running, and what mends it.",
     "setup": "Make publication and slot ahead of the first run.",
     "teardown": "Drop publication and slot.",

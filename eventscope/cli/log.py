@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
+from eventscope.cli import secrecy
 from eventscope.cli.plain_structlog import structlog
 from eventscope.cli.terminal import takes_colours
 from eventscope.inspection.text import safe_lines, safe_text
@@ -70,6 +71,7 @@ def _configure(renderer: Any, stream: TextIO | None, *before: Any) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
+            _redact,
             *before,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _sanitise,
@@ -110,6 +112,18 @@ def _spelled_out(_: Any, __: str, event: Any) -> Any:
         key: value if isinstance(value, str | int | float | None) else repr(value)
         for key, value in event.items()
     }
+
+
+def _redact(_: Any, __: str, event: Any) -> Any:
+    """Nothing that is logged tells a password, whoever has quoted it."""
+    return {key: _redacted(value) for key, value in event.items()}
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):  # also one that is more than that, as the id of an event
+        told = secrecy.redacted(value)
+        return value if told == value else told
+    return value if isinstance(value, int | float | None) else secrecy.redacted(repr(value))
 
 
 def _sanitise(_: Any, __: str, event: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
+from eventscope.cli import secrecy
 from eventscope.settings import CONFIG_VARIABLE, Settings, SettingsError, nested
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -54,22 +56,30 @@ def _with(function: Function, *options: Callable[[Function], Function]) -> Funct
     return function
 
 
-def settings(
+def settings(**given: Any) -> Settings:
+    """The settings, with what the command line gives in first place."""
+    return secrecy.keep(Settings.load(**overrides(**given)))
+
+
+def overrides(
     *,
     config: Path | None = None,
     assignments: tuple[str, ...] = (),
     **given: Any,
-) -> Settings:
-    """The settings, with what the command line gives in first place."""
+) -> dict[str, Any]:
+    """What the command line gives; heeds where it says that the settings file is."""
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config)
-    overrides = {key: value for key, value in given.items() if value is not None}
+    said = {key: value for key, value in given.items() if value is not None}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {assignment}: want KEY=VALUE")
-        overrides[key] = value
-    return Settings.load(**nested(overrides))
+        if not equals:  # which may hold a password all the same
+            raise SettingsError(f"--set {_WORD.match(assignment)[0]}...: want KEY=VALUE")  # type: ignore[index]
+        said[key] = value
+    return nested(said)
+
+
+_WORD: Final = re.compile(r"\w*")
 
 
 headless_option = click.option(

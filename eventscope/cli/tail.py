@@ -86,7 +86,7 @@ def command(
     tail = Tail(
         settings,
         Selection(tables or _entities(scope), publication, messages=not tables),
-        name=scope.name if scope is not None else "tail",
+        app=scope,
         where=matches,
         limit=limit,
         until_idle=until_idle,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eventscope.app import EventScope
 from eventscope.event import Lsn
+from eventscope.operators.redaction import Redaction
 from eventscope.queue.base import Origin, QueueError
 from eventscope.queue.status import QueueStatus, look
 from eventscope.replication.catalog import Slot
@@ -71,7 +72,14 @@ async def examine(
                 mend="declare one with app.entity()",
             )
         ]
-    return Examination(groups, source.is_connected, source.slot)
+    redacted = Redaction(settings)
+    told = {name: [_without(redacted, one) for one in found] for name, found in groups.items()}
+    return Examination(told, source.is_connected, source.slot)
+
+
+def _without(redacted: Redaction, finding: Finding) -> Finding:
+    """A finding without passwords, which an operator's SQL may hold, and the server quote."""
+    return replace(finding, found=redacted(finding.found), why=redacted(finding.why))
 
 
 def _queue_file(app: EventScope | None, settings: Settings) -> Path | None:

@@ -16,6 +16,7 @@ from eventscope.event import Lsn
 from eventscope.queue.base import Queue
 from eventscope.replication import history
 from eventscope.replication.assembly import Assembler, Batch
+from eventscope.replication.masking import Masking
 from eventscope.replication.pgoutput import Subject
 from eventscope.replication.relations import Relation
 from eventscope.replication.stream import Stream
@@ -86,12 +87,15 @@ class Intake:
             versions={
                 subject: latest
                 for subject, latest in queue.latest_versions.items()
-                if subject not in outdated
+                if subject not in outdated and source.is_concealed(queue.relations[latest[0]])
             },
             prefixes=prefixes,
             next_version=max(queue.relations, default=0) + 1,
             again=attached.again,
         )
+        self._masking = Masking()
+        for version, description in queue.latest_versions.values():
+            self._masking.learn(version, description, queue.relations[version])
         self._storing = False
         self._sent_at = self._advanced_at = 0.0
 
@@ -204,6 +208,9 @@ class Intake:
 
     async def _store(self, batch: Batch) -> None:
         relations = await self._source.describe(batch.relations)
+        for version, description in batch.relations.items():
+            self._masking.learn(version, description, relations[version])
+        batch.rows = self._masking.rows(batch.rows)
         await self._to_the_end(self._append(batch, relations))
 
     async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:

@@ -15,6 +15,7 @@ from eventscope.event import Lsn
 from eventscope.queue.event import QueuedEvent
 from eventscope.replication.assembly import Assembler, Batch
 from eventscope.replication.connection import SourceError, one_line
+from eventscope.replication.masking import Masking
 from eventscope.replication.relations import Relation
 from eventscope.replication.stream import Stream
 
@@ -36,6 +37,7 @@ class Listening:
         self._assembler = assembler
         self._spool = Spool()
         self._relations: dict[int, Relation] = {}
+        self._masking = Masking()
         self._arrived = Lsn(0)
         self._pulse = asyncio.create_task(self._beat(), name="pulse")
 
@@ -71,6 +73,9 @@ class Listening:
         batch = self._assembler.take()
         self._stream.resume()
         self._relations |= await self._source.describe(batch.relations)
+        for version, description in batch.relations.items():
+            self._masking.learn(version, description, self._relations[version])
+        batch.rows = self._masking.rows(batch.rows)
         for transaction in batch.transactions[-1:]:
             self._arrived = max(self._arrived, transaction.end_lsn)
         if self._stream.reply_requested:

@@ -161,7 +161,10 @@ class Reader:
                     await self._source.close()
             except Outdated as error:
                 self._outdated = error.subjects
-                _log.info("a table has other ancestors or another key, reading again from before")
+                _log.info(
+                    "a table has other ancestors or another key, or is hidden in other parts,"
+                    " reading again from before"
+                )
             except SlotInUse as error:
                 failures = 0
                 if self.state != "standby":

@@ -17,7 +17,16 @@ from eventscope.app import EventScope
 from eventscope.engine.succession import Succession
 from eventscope.event import Lsn
 from eventscope.queue.base import Checkpoint, Origin, Queue
-from eventscope.replication import catalog, history, hops, pgoutput, provision, publishing, tables
+from eventscope.replication import (
+    catalog,
+    history,
+    hops,
+    masking,
+    pgoutput,
+    provision,
+    publishing,
+    tables,
+)
 from eventscope.replication.connection import (
     Connection,
     SlotInUse,
@@ -271,7 +280,9 @@ class SourceDatabase:
                 except Unreachable:  # the connection may have died long ago, unnoticed
                     relation = await self._described(description)
             except psycopg.Error as error:
-                relation = catalog.undescribed(self._settings.database, description)
+                relation = self._concealed(
+                    catalog.undescribed(self._settings.database, description)
+                )
                 _log.warning("types are not known", table=relation.entity, error=one_line(error))
             described[version] = relation
         return described
@@ -306,7 +317,32 @@ class SourceDatabase:
 
     async def _described(self, description: bytes) -> Relation:
         async with self._inquiry.asking() as connection:
-            return await catalog.describe(connection, connection.info.dbname, description)
+            relation = await catalog.describe(connection, connection.info.dbname, description)
+            await self._check_hidden(connection, relation)
+        return self._concealed(relation)
+
+    def is_concealed(self, relation: Relation) -> bool:
+        """Whether nothing is in a relation version that is to be hidden."""
+        return self._concealed(relation) == relation
+
+    def _concealed(self, relation: Relation) -> Relation:
+        return masking.conceal(relation, self._app.concealment(relation.names))
+
+    async def _check_hidden(self, connection: Connection, relation: Relation) -> None:
+        """See that what is to be hidden has no other name since.
+
+        Before a column was added the table did not have it; now it must.
+        """
+        names = relation.names
+        lacking = masking.lacking(relation, self._app.concealment(names))
+        if not lacking or set(names).isdisjoint(self._app.entities):
+            return
+        now = (await tables.look_up(connection, [relation.entity])).get(relation.entity)
+        for column in sorted(lacking.difference(now.columns if now is not None else lacking)):
+            raise SourceError(
+                f"table {relation.entity} has no column {column} any more, which the application"
+                f" hides: if it has another name now, correct mask or drop"
+            )
 
     async def position(self) -> Lsn:
         """The end of the WAL, which by then holds every commit before the call on disk.

@@ -11,6 +11,7 @@ from typing import Final, Self
 import psycopg
 import structlog
 
+from eventscope.app import EventScope
 from eventscope.engine.listening import Listening
 from eventscope.engine.tail_source import Selection, TailSource
 from eventscope.event import Event, Lsn
@@ -39,7 +40,7 @@ class Tail:
     Args:
         settings: where the database is.
         selection: what to listen to.
-        name: names the connections.
+        app: names the connections, and what is hidden of a table.
         where: says which events to show; by default all.
         limit: the number of events after which it ends.
         until_idle: the seconds without an event to show after which it ends.
@@ -50,12 +51,12 @@ class Tail:
         settings: Settings,
         selection: Selection | None = None,
         *,
-        name: str = "tail",
+        app: EventScope | None = None,
         where: Callable[[Event], bool] | None = None,
         limit: int | None = None,
         until_idle: float | None = None,
     ) -> None:
-        self._source = TailSource(settings, name, selection or Selection())
+        self._source = TailSource(settings, app or EventScope("tail"), selection or Selection())
         self._where = where
         self._left = limit
         self._until_idle = until_idle

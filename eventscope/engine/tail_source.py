@@ -63,12 +63,12 @@ class TailSource(SourceDatabase):
 
     Args:
         settings: where it is.
-        name: names the connections.
+        app: names the connections, and what is hidden of a table.
         selection: what to listen to.
     """
 
-    def __init__(self, settings: Settings, name: str, selection: Selection) -> None:
-        super().__init__(EventScope(name), settings.model_copy(update={"durable_slot": False}))
+    def __init__(self, settings: Settings, app: EventScope, selection: Selection) -> None:
+        super().__init__(app, settings.model_copy(update={"durable_slot": False}))
         self.tables: Sequence[str] = ()
         """The names of the tables that are listened to."""
         self._selection = selection

@@ -7,7 +7,7 @@ WAL does not hold is said in a comment, never made up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from eventscope.event import UNCHANGED, Change, Event
 from eventscope.inspection.diff import identity_remedy
@@ -15,6 +15,8 @@ from eventscope.inspection.quoting import identifier, literal, qualified
 from eventscope.inspection.text import safe_text
 
 Row = Mapping[str, Any]
+
+_NAMELESS: Final = "-- without them no statement can name the row, as its table has no key"
 
 
 def change_sql(event: Event) -> str:
@@ -28,6 +30,10 @@ def undo_sql(event: Event) -> str:
 
 
 def _change(event: Event) -> Iterator[str]:
+    yield from _hidden(event)
+    if event.source.nameless and event.type in ("update", "delete"):
+        yield _NAMELESS
+        return
     match event.type:
         case "insert":
             yield from _insert(event, event.new_record or {})
@@ -42,6 +48,10 @@ def _change(event: Event) -> Iterator[str]:
 
 
 def _undo(event: Event) -> Iterator[str]:
+    yield from _hidden(event)
+    if event.source.nameless and event.type in ("update", "insert"):
+        yield _NAMELESS
+        return
     match event.type:
         case "insert":
             yield from _delete(event, event.new_record or {}, is_whole=True)
@@ -59,9 +69,16 @@ def _undo(event: Event) -> Iterator[str]:
             yield "-- a message cannot be taken back"
 
 
+def _hidden(event: Event) -> Iterator[str]:
+    hidden = (*event.source.masked, *event.source.dropped)
+    if hidden and event.type in ("insert", "update", "delete"):
+        yield f"-- the application hides {_comment(', '.join(hidden))}, which is left out here"
+
+
 def _insert(event: Event, row: Row) -> Iterator[str]:
     source = event.source
-    given = {name: value for name, value in row.items() if name not in source.generated}
+    fixed = {*source.generated, *source.masked}
+    given = {name: value for name, value in row.items() if name not in fixed}
     columns = ", ".join(map(identifier, given))
     insists = "OVERRIDING SYSTEM VALUE " if set(source.identity) & set(given) else ""
     if not given:
@@ -153,14 +170,14 @@ def _value(event: Event, name: str, text: str | None) -> str:
 
 def _changed(event: Event) -> Mapping[str, Change]:
     """Columns that are known to have changed, without those that nobody can set."""
-    changes = (event.changes or {}).items()
-    return {name: change for name, change in changes if name not in event.source.generated}
+    changes, fixed = (event.changes or {}).items(), {*event.source.generated, *event.source.masked}
+    return {name: change for name, change in changes if name not in fixed}
 
 
 def _unsure(event: Event) -> list[str]:
     """Columns of an updated row that may have changed, from what nobody knows."""
     new, source = event.new_record or {}, event.source
-    fixed = {*source.generated, *source.identity}
+    fixed = {*source.generated, *source.identity, *source.masked}
     return [
         name
         for name in event.unknown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -65,16 +66,34 @@ def server_label(settings: Settings) -> str:
     return f"{name}@{'socket' if host.startswith('/') else host}"
 
 
+def without_secrets(settings: Settings) -> str:
+    """The connection as libpq's keywords and values; raises SettingsError as ``conninfo`` does."""
+    given = _parameters(settings)
+    return make_conninfo("", **{k: "***" if "password" in k else v for k, v in given.items()})
+
+
 def _parameters(settings: Settings) -> dict[str, Any]:
     """What the settings say of the connection, as libpq's parameters."""
     url = settings.url.get_secret_value() if settings.url is not None else ""
     try:
-        return {**conninfo_to_dict(url, **settings.connection_parameters())}
+        given = {**conninfo_to_dict(url, **settings.connection_parameters())}
     except psycopg.ProgrammingError:  # whose text may hold the password
         raise SettingsError(
             "setting url is no connection string; one looks like"
             " postgresql://user:password@host:5432/database"
         ) from None
+    if url and not _is_whole(given):
+        raise SettingsError(
+            "setting url is cut in the wrong places: within the password, write @ as %40,"
+            " / as %2F, ? as %3F, # as %23 and % as %25"
+        )
+    return given
+
+
+def _is_whole(given: Mapping[str, Any]) -> bool:
+    """Whether no part of a password has become host or port, which errors tell of."""
+    ports = str(given.get("port") or "").split(",")
+    return "@" not in str(given.get("host") or "") and all(p.isdecimal() for p in ports if p)
 
 
 class SlotInUse(Unreachable):

@@ -32,6 +32,8 @@ class Column:
     """Whether the server computes it from other columns."""
     is_identity: bool = False
     """Whether it is ``GENERATED ALWAYS AS IDENTITY``."""
+    masked: bool = False
+    """Whether its values are hidden, so that it looks like a column of texts."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class Relation:
 
     ancestors: tuple[str, ...] = ()
     """The tables that it is a partition of or inherits from, nearest first: its rows are theirs."""
+
+    dropped: tuple[str, ...] = ()
+    """Columns that are hidden altogether."""
 
     @classmethod
     def of_messages(cls, database: str, prefix: str) -> Relation:
@@ -84,7 +89,16 @@ class Relation:
             columns={column.name: column.type_name for column in self.columns},
             generated=tuple(column.name for column in self.columns if column.generated),
             identity=tuple(column.name for column in self.columns if column.is_identity),
+            masked=tuple(column.name for column in self.columns if column.masked),
+            dropped=self.dropped,
+            nameless=self._is_nameless,
         )
+
+    @property
+    def _is_nameless(self) -> bool:
+        """Whether a row is all that names it, and a part of it is hidden."""
+        hides = bool(self.dropped) or any(column.masked for column in self.columns)
+        return hides and self.identity == "f" and not self.primary_key
 
     @cached_property
     def key(self) -> tuple[str, ...]:

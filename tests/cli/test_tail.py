@@ -361,3 +361,17 @@ def _peak_memory(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
+
+
+async def test_what_an_application_hides_is_not_shown(notes, connection, tail, write_app, tmp_path):
+    write_app("other", 'app.entity("notes", mask=["body"])')
+    for options in (["blog.py"], ["blog.py", "--table", "notes"]):
+        async with tail(*options, "--limit", "1") as program:
+            await listening(program)
+            await connection.execute("DELETE FROM notes")
+            await connection.execute("INSERT INTO notes VALUES (1, 'canary')")
+            await program.ended()
+        [event] = [line for line in program.lines if "text" not in line]
+        assert "canary" not in json.dumps(event)
+        await connection.execute("DELETE FROM notes")
+    assert event["new_record"] == {"id": 1, "body": "***"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from eventscope.app import EventScope
@@ -44,6 +44,7 @@ def examine(
         columns = {column for scope in app.scopes(entity) for column, _ in scope}
         for column in sorted(columns):
             yield from _column(tables[entity], column, f"in scopes of entity {entity}")
+        yield from _hidden(tables[entity], app.concealment([entity]).columns)
     for operator in app.operators:
         if isinstance(operator, QueryOperator):
             yield from _mapped(operator, tables)
@@ -121,6 +122,22 @@ def _kind(table: Table) -> Iterator[Finding]:
                 f"table {part.name} is temporary",
                 "its changes are not in the WAL, so nobody can be told of them",
                 mend="follow a table that stays",
+            )
+
+
+def _hidden(table: Table, columns: Iterable[str]) -> Iterator[Finding]:
+    """Whether there is what is to be hidden, and nothing of it tells rows apart."""
+    identities = (part.identity for part in table.parts if part.replica_identity != "f")
+    key = table.key.union(*identities)
+    for column in sorted(columns):
+        yield from _column(table, column, f"in mask or drop of entity {table.name}")
+        if column in key:
+            yield Finding(
+                "hidden",
+                "blocking",
+                f"column {column} of table {table.name} is hidden, and part of its key",
+                "by which its rows are told apart",
+                mend="take it out of mask and drop",
             )
 
 

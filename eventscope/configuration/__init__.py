@@ -1,0 +1,1 @@
+"""Telling of the settings: what there is, and where each value comes from."""
