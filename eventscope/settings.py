@@ -69,7 +69,7 @@ class Metrics(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    port: Annotated[int | None, Field(ge=0, le=65535, examples=[9187])] = None
     """The port of ``/metrics``, ``/livez`` and ``/readyz``; none by default. 0: any free one."""
     host: str = "127.0.0.1"
     """The address to listen at; ``0.0.0.0`` for everybody who can reach this machine."""

@@ -29,6 +29,9 @@ ELSEWHERE = {
     ("## Install", "sh"): "needs a package index",
     ("## See it", "sh"): "needs a package index; tests/cli/test_demo.py runs the demo",
     ("## Run the tests", "sh"): "is what .ci/run does",
+    ("## In CI", "yaml"): "needs GitLab or GitHub; its commands are those of the sh block",
+    ("## Metrics and health", "sh"): "is what tests/cli/test_metrics.py does",
+    ("## Metrics and health", "yaml"): "needs Kubernetes",
     ("### In the web", "sh"): "is what tests/operators_example/test_web.py serves",
 }
 """Code that cannot be run here."""

@@ -29,6 +29,7 @@ from tests.tui.driving import screen, until
 COMMANDS = [
     ["run", "shop.py", "--headless", "--until", "caught-up", "--log-format", "json"],
     ["run", "shop.py", "--headless", "--until", "caught-up", "--log-format", "text"],
+    ["run", "shop.py", "--headless", "--until", "caught-up", "--report", "report.xml"],
     ["status", "shop.py"],
     ["status", "shop.py", "--json"],
     ["dead-letters", "list"],
@@ -44,7 +45,7 @@ COMMANDS = [
     ["init", "--force"],
 ]
 """All that says something of a database; add yours."""
-OFTEN = [COMMANDS[0], COMMANDS[3], COMMANDS[6], COMMANDS[8], COMMANDS[10]]
+OFTEN = [COMMANDS[0], COMMANDS[4], COMMANDS[7], COMMANDS[9], COMMANDS[11]]
 """Those that are tried with a password of every form."""
 
 
