@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from threading import Lock
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -39,7 +40,9 @@ class Broker:
         self.app = app
         self.pubsub = pubsub
         self.losses = Losses()
+        self._changing = Lock()  # as anybody may subscribe, from any thread
         self._streams: WeakSet[Stream] = WeakSet()
+        self._ended = False
         self._declared: list[tuple[Listener, Stream]] = []
 
     async def open(self) -> None:
@@ -53,7 +56,10 @@ class Broker:
         """Let every stream come to its end after what it has heard; idempotent."""
         if self.app.open_stream == self.subscribe:
             self.app.open_stream = None
-        for stream in list(self._streams):
+        with self._changing:
+            self._ended = True
+            streams = list(self._streams)
+        for stream in streams:
             stream.end()
 
     async def close(self) -> None:
@@ -63,7 +69,9 @@ class Broker:
 
     def lose(self, count: int) -> None:
         """Tell every stream that messages are lost, of which nobody knows whose they were."""
-        for stream in list(self._streams):
+        with self._changing:
+            streams = list(self._streams)
+        for stream in streams:
             stream.lose(count)
 
     def subscribe(
@@ -113,7 +121,11 @@ class Broker:
 
     def _stream(self, *known: Channel) -> Stream:
         stream = Stream(self.pubsub, self.channel, *known, losses=self.losses)
-        self._streams.add(stream)
+        with self._changing:
+            self._streams.add(stream)
+            ended = self._ended
+        if ended:  # it was asked for as the engine ended
+            stream.end()
         return stream
 
     def _channel_of(self, listener: Listener) -> Channel:

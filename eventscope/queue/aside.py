@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from eventscope.queue.base import QueueError
@@ -21,7 +21,7 @@ def set_aside(path: Path) -> Path:
     """
     lock = FileLock(path)
     lock.acquire()
-    aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    aside = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
     try:
         for suffix in ("-wal", "-shm", ""):  # the log first: another file must never find it
             part = Path(f"{path}{suffix}")

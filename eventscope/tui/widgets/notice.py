@@ -63,7 +63,7 @@ def stream_trouble(stream: StreamSnapshot, now: float) -> tuple[str, list[str]]:
 def wal_warning(stream: StreamSnapshot) -> str:
     """That the server keeps more for us than it should have to, and why; empty if not."""
     kept, limit = stream.unacknowledged, stream.wal_limit
-    if kept < min(RETAINED, limit // 2 if limit is not None else RETAINED):
+    if limit == 0 or kept < min(RETAINED, limit // 2 if limit is not None else RETAINED):
         return ""
     slot = safe_text(stream.slot, 64)
     text = f"The server keeps {bytes_text(kept)} of WAL for slot {slot}"
