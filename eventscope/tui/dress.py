@@ -1,4 +1,4 @@
-"""What every program of ours looks like: themes, keys and characters as they are wanted."""
+"""What every program of ours has: themes, keys, characters as they are wanted, its driver."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from textual.app import App
 
 from eventscope.settings import Ui
 from eventscope.tui import ascii
+from eventscope.tui.driver import driver_of
 from eventscope.tui.memory import Memory
 from eventscope.tui.theme import EVENTSCOPE, THEMES
 
 
 def dress(app: App[Any], ui: Ui, memory: Memory) -> None:
-    """Give a program its looks.
+    """Give a program its looks, and a driver that outlives its terminal.
 
     Args:
         app: the program, before it runs.
         ui: how it is to look; raises SettingsError where that names what does not exist.
         memory: knows the theme that was chosen last.
     """
+    app.driver_class = driver_of(app)
     app.animation_level = "none"
     for theme in THEMES:
         app.register_theme(theme)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.terminal import Terminal
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
@@ -36,6 +40,26 @@ def test_sigterm_leaves_a_clean_terminal_too() -> None:
     terminal.program.kill(signal.SIGTERM)
     assert terminal.until_it_ends() == 0
     terminal.assert_left_as_it_was()
+
+
+def test_it_ends_when_its_terminal_is_closed_also_with_much_left_to_write() -> None:
+    terminal = Terminal(160, 50, "eventscope", "demo")
+    terminal.until("welcome_mail")
+    ran = [0, 1, 2, 3, 4, 5]
+    while len(set(ran[-5:])) > 1:  # nobody reads, until it cannot draw any more
+        time.sleep(0.2)
+        ran.append(time_of_main_thread(terminal.program.pid))
+    os.close(terminal.program.child_fd)
+    terminal.program.closed = True
+    deadline = time.monotonic() + PATIENCE
+    while terminal.program.isalive():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def time_of_main_thread(process: int) -> int:
+    """Nanoseconds that it has run (proc(5), ``schedstat``)."""
+    return int(Path(f"/proc/{process}/task/{process}/schedstat").read_text().split()[0])
 
 
 def test_a_crash_is_told_on_the_terminal_and_by_the_exit_code() -> None:
