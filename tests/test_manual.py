@@ -43,7 +43,9 @@ def test_contents_and_commands_are_as_the_program_has_them() -> None:
 
 
 def test_all_code_is_run_by_some_test() -> None:
-    sources = "\n".join(path.read_text("utf-8") for path in (REPOSITORY / "tests").rglob("test_*"))
+    sources = "\n".join(
+        path.read_text("utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py")
+    )
     run = {
         (heading, language or "python")
         for heading, language in re.findall(

@@ -13,6 +13,7 @@ import click
 from eventscope.cli import application, dashboard
 from eventscope.cli import options as shared
 from eventscope.cli.log import log_to_stream
+from eventscope.cli.terminal import outlive_terminals
 
 if TYPE_CHECKING:
     from eventscope.app import EventScope
@@ -76,6 +77,7 @@ def command(
     from eventscope.cli import caught_up, headless
     from eventscope.tui.prints import stdout_in_log
 
+    outlive_terminals()
     log_to_stream(log_format)
     return asyncio.run(
         headless.run(

@@ -24,6 +24,15 @@ def takes_colours(stream: TextIO | None) -> bool:
     return takes_codes(stream) and not os.environ.get("NO_COLOR")
 
 
+def outlive_terminals() -> None:
+    """Have what is said to a terminal be lost, and raise nothing, once that has been closed."""
+    from eventscope.tui.lossy import LossyFile
+
+    for name in ("stdout", "stderr"):
+        if _is_terminal(stream := getattr(sys, name)):
+            setattr(sys, name, LossyFile(stream))
+
+
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()  # None: it was closed from the start
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any
 
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+
+from eventscope.tui.lossy import LossyFile
 
 
 def driver_of(app: App[Any]) -> type[Driver]:
@@ -25,24 +26,3 @@ class OutlivingDriver(LinuxDriver):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._file: Any = LossyFile(self._file)
-
-
-class LossyFile:
-    """A file that loses what cannot be written."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, text: str) -> int:
-        """Write, or lose it."""
-        with suppress(OSError):
-            return self._file.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Have it written, or lose it."""
-        with suppress(OSError):
-            self._file.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)

@@ -246,7 +246,7 @@ async def test_a_terminal_gets_one_safe_line_an_event(notes, connection, databas
             *[psycopg.sql.Identifier(HOSTILE)] * 2
         )
     )
-    terminal = Terminal(100, 30, "eventscope", "tail", "--url", database)
+    terminal = Terminal(160, 30, "eventscope", "tail", "--url", database)
     terminal.until("listening to 3 tables")
     await connection.execute(
         psycopg.sql.SQL("INSERT INTO {} VALUES (1, {})").format(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address, ip_interface, ip_network
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -168,10 +169,16 @@ def _number(text: str) -> str:
 
 
 def _document(text: str) -> Any:
+    if max(accumulate((sign in "[{") - (sign in "]}") for sign in text), default=0) > _DEEPEST:
+        raise Inexact
     try:
         return json.loads(text, parse_float=Decimal, object_pairs_hook=_unique)
     except (ValueError, InvalidOperation, RecursionError):
         raise Inexact from None
+
+
+_DEEPEST = 500
+"""What is nested deeper stays text, however deep Python could go just then."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

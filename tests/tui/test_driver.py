@@ -11,7 +11,8 @@ from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
-from eventscope.tui.driver import LossyFile, OutlivingDriver, driver_of
+from eventscope.tui.driver import OutlivingDriver, driver_of
+from eventscope.tui.lossy import LossyFile
 from tests.waiting import PATIENCE
 
 
