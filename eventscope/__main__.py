@@ -14,7 +14,7 @@ from eventscope.errors import EventScopeError
 
 def main() -> None:
     """Run the command line; errors that a person can mend become one line."""
-    gc.set_threshold(_ALLOCATIONS)
+    gc.set_threshold(ALLOCATIONS)
     try:
         code = cli(standalone_mode=False)
     except EventScopeError as error:
@@ -33,7 +33,7 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-_ALLOCATIONS = 50_000
+ALLOCATIONS = 50_000
 """Between two looks for garbage: Python's 700 cost a tenth of the start, which makes none."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,12 @@ ROOT = Path(__file__).parents[1]
 PATIENCE = 30.0
 _QUIET = 0.06
 _LONGEST_UNREST = 0.5
+
+
+def as_from_a_shell() -> None:
+    """Heed Ctrl-C and a closed terminal, also if whoever runs the tests does not (``nohup``)."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Terminal:
@@ -48,6 +55,7 @@ class Terminal:
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
             },
+            preexec_fn=as_from_a_shell,
         )
 
     @property

@@ -1,8 +1,9 @@
-"""eventscope as its users run it: an engine with an application."""
+"""eventscope as its users run it: an engine with an application, as ``eventscope run`` has it."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def to_queue(replay: Replay, meter: Meter) -> int:
             meter.stop()
         return min(stored, replay.events)
 
-    _start_when_streaming(meter)
+    _begin(meter)
     return asyncio.run(run())
 
 
@@ -53,7 +54,7 @@ def to_handler(replay: Replay, meter: Meter) -> int:
         async with Engine(app, _settings(replay)):
             await done.wait()
 
-    _start_when_streaming(meter)
+    _begin(meter)
     asyncio.run(run())
     return min(seen, replay.events)
 
@@ -71,6 +72,13 @@ def _settings(replay: Replay) -> Any:
         publication=replay.publication,
         queue_path=Path(replay.directory) / "queue.db",
     )
+
+
+def _begin(meter: Meter) -> None:
+    from eventscope.__main__ import ALLOCATIONS
+
+    gc.set_threshold(ALLOCATIONS)
+    _start_when_streaming(meter)
 
 
 def _start_when_streaming(meter: Meter) -> None:

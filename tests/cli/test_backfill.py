@@ -13,6 +13,7 @@ import pexpect
 from eventscope.queue.outside import OutsideQueue
 from tests.cli.shop import Shop
 from tests.programs import running
+from tests.terminal import as_from_a_shell
 
 
 def terminal(shop: Shop, *arguments: str) -> pexpect.spawn:
@@ -20,6 +21,7 @@ def terminal(shop: Shop, *arguments: str) -> pexpect.spawn:
         sys.executable, ["-m", "eventscope", *arguments], cwd=str(shop.folder),
         env={name: value for name, value in os.environ.items() if name != "CI"},
         dimensions=(24, 100), encoding="utf-8", timeout=60,
+        preexec_fn=as_from_a_shell,
     )  # fmt: skip
 
 
@@ -164,6 +166,7 @@ async def test_a_skip_and_a_discard_are_confirmed_by_the_operator_s_name(shop: S
             person = terminal(shop, "dead-letters", "discard", "--all", "giving up")
             await asyncio.to_thread(person.expect, "giving up will lose 1 dead letter\r")
             if code:
+                await asyncio.to_thread(person.expect, "to confirm: ")
                 person.sendintr()
                 unchanged = "\\^C\r\neventscope: not confirmed: nothing was done\r\n"
                 await asyncio.to_thread(person.expect, unchanged)

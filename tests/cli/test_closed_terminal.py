@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.shop import Shop
 from tests.programs import REPOSITORY, running
+from tests.terminal import as_from_a_shell
 from tests.waiting import PATIENCE, until, until_async
 
 RUN = ("-m", "eventscope", "run", "shop.py")
@@ -24,6 +25,7 @@ def terminal(shop: Shop, *arguments: str, **variables: str) -> pexpect.spawn:
     environment = {name: value for name, value in os.environ.items() if name in PLAIN}
     return pexpect.spawn(
         sys.executable, [*RUN, *arguments], cwd=str(shop.folder), timeout=PATIENCE,
+        preexec_fn=as_from_a_shell,
         env={**environment, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm-256color", **variables},
     )  # fmt: skip
 
