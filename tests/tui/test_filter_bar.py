@@ -257,6 +257,31 @@ async def test_a_filter_is_saved_under_a_name_and_chosen_again(engine: ScriptedE
         assert bar(pilot).filter is not None
 
 
+async def test_what_is_saved_is_what_is_written_however_fast_it_is_typed(
+    engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventscope.tui.widgets.filter_bar._DEBOUNCE", 3_600)
+    monkeypatch.setattr("eventscope.tui.widgets.filter_bar._PAUSE", 3_600)
+    async with EventScopeApp(engine, Ui()).run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash")
+        await typed(pilot, "table:users")
+        assert bar(pilot).filter is None
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Save the filter" in screen(pilot))
+        await typed(pilot, "people")
+        await pilot.press("enter")
+        await until(pilot, lambda: Memory().recall().filters == {"people": "table:users"})
+
+
+async def test_what_cannot_be_read_is_not_saved_as_something_else(engine: ScriptedEngine) -> None:
+    async with EventScopeApp(engine, Ui()).run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash")
+        await typed(pilot, "table:users op:")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: any("not a filter yet" in said for said in toasts(pilot)))
+        assert "Save the filter" not in screen(pilot)
+
+
 async def test_a_saved_filter_can_be_had_in_the_bar_and_forgotten(engine: ScriptedEngine) -> None:
     ui = Ui(filters={"users": "table:users"})
     async with EventScopeApp(engine, ui).run_test(size=(80, 24)) as pilot:

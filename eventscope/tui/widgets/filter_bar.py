@@ -82,6 +82,11 @@ class FilterBar(Vertical):
         """Whether a filter is being written."""
         return self.has_class("-open")
 
+    @property
+    def problem(self) -> str | None:
+        """Why what is written cannot be read."""
+        return None if self._error is None else self._error.message
+
     def open(self, text: str | None = None) -> None:
         """Write a filter, beginning with a text, or with what holds."""
         if not self.is_open:
@@ -145,6 +150,7 @@ class FilterBar(Vertical):
     @on(FilterInput.Asked)
     def _answer(self, event: FilterInput.Asked) -> None:
         if event.what in ("save", "saved"):
+            self._read()  # what was typed last may still be waiting for more
             return
         event.stop()
         if not self.is_open:  # as the palette may have it

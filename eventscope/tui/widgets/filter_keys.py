@@ -118,7 +118,10 @@ class FilterKeys(FeedKeys):
                 self._save()
 
     def _save(self) -> None:
-        filter = self.bar.filter
+        filter, problem = self.bar.filter, self.bar.problem
+        if problem is not None:
+            toast(self, f"This is not a filter yet: {problem}")
+            return
         if filter is None:
             toast(self, "There is no filter to save.")
             return
