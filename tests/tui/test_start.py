@@ -160,6 +160,30 @@ async def test_the_cause_is_on_the_screen_and_it_starts_when_that_is_mended(
             engine.stop()
 
 
+async def test_who_has_nothing_to_write_is_given_a_statement_that_shows_an_event(
+    place: Place,
+) -> None:
+    place.execute("INSERT INTO notes VALUES (1)")
+    async with running_dashboard(place) as pilot:
+        await until(pilot, lambda: "Listening to" in screen(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: pilot.app.clipboard)
+        assert any("writes one row of notes as it is" in said for said in toasts(pilot))
+        await asyncio.to_thread(place.execute, pilot.app.clipboard)
+        await until(pilot, lambda: "Listening to" not in screen(pilot))
+        await until(
+            pilot, lambda: "no column changed" in screen(pilot) and "y Copy" in screen(pilot)
+        )
+
+
+async def test_where_no_followed_table_has_a_row_that_is_said_instead(place: Place) -> None:
+    async with running_dashboard(place) as pilot:
+        await until(pilot, lambda: "Listening to" in screen(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: any("has a row yet" in said for said in toasts(pilot)))
+        assert pilot.app.clipboard == ""
+
+
 async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
     place: Place,
 ) -> None:

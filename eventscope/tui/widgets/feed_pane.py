@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Final
+
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.getters import query_one
 from textual.widgets import Static
 
+from eventscope.engine.questions.first_event import TrialStatement
 from eventscope.engine.questions.history import PAGE, EventsBefore
 from eventscope.engine.snapshot import Snapshot
 from eventscope.inspection.text import safe_text
@@ -16,7 +20,7 @@ from eventscope.tui.attached import AttachedEngine
 from eventscope.tui.cells import fit
 from eventscope.tui.filtering.history import FilterHistory
 from eventscope.tui.filtering.saved import SavedFilters
-from eventscope.tui.toast import trouble_told
+from eventscope.tui.toast import toast, trouble_told
 from eventscope.tui.widgets.card import Card
 from eventscope.tui.widgets.column_heads import ColumnHeads
 from eventscope.tui.widgets.delivery_cells import DeliveryCells
@@ -25,9 +29,25 @@ from eventscope.tui.widgets.feed_columns import feed_heads
 from eventscope.tui.widgets.filter_keys import FilterKeys
 from eventscope.tui.widgets.notice import stream_trouble
 
+_NOTHING_YET: Final = (
+    "Nothing has changed yet.",
+    "Rows that are written show up here at once.",
+    "y copies a statement for psql that shows a first event.",
+)
+
 
 class FeedPane(FilterKeys):
     """Events as they happen, and as they happened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "y",
+            "copy_trial",
+            show=False,
+            id="feed.trial",
+            tooltip="While nothing has changed: copy a statement that shows an event",
+        ),
+    ]
 
     heads = query_one(ColumnHeads)
     card = query_one("#feed-card", Card)
@@ -60,7 +80,9 @@ class FeedPane(FilterKeys):
         self.feed.pump()
         if self.show_filtered():
             self.card.say(*self.nothing_matches)
-        self.card.display = self.feed.is_empty
+        if self.card.display != self.feed.is_empty:
+            self.card.display = self.feed.is_empty
+            self.refresh_bindings()
 
     def show(self, snapshot: Snapshot) -> None:
         """Show what became of the events, or why there is none yet."""
@@ -75,8 +97,26 @@ class FeedPane(FilterKeys):
             self.card.say(heading, lines)
         else:
             server = safe_text(snapshot.stream.server, 80)
-            nothing = ["Nothing has changed yet.", "Rows that are written show up here at once."]
-            self.card.say(f"Listening to {server}", nothing)
+            self.card.say(f"Listening to {server}", _NOTHING_YET)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is no need to try anything once there are events."""
+        if action == "copy_trial":
+            return self.feed.is_empty and not self.feed.events.total
+        return super().check_action(action, parameters)
+
+    @work(exit_on_error=False)
+    async def action_copy_trial(self) -> None:
+        """Copy a statement that writes a row as it is: whether to run it is up to the person."""
+        with trouble_told(self):
+            found = await self.ask(TrialStatement())
+            if found is None:
+                toast(self, "No table that is followed has a row yet: insert one.")
+                return
+            statement, table = found
+            self.app.copy_to_clipboard(statement)
+            said = f"Copied: it writes one row of {table} as it is, which psql may run."
+            toast(self, said, is_problem=False)
 
     @on(Feed.Moved)
     def _show_restriction(self) -> None:
