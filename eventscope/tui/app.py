@@ -204,6 +204,8 @@ class EventScopeApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Take what is pasted, which may come from anywhere, as harmless text."""
+        if isinstance(event, events.InputEvent | events.Paste) and not self.screen_stack:
+            return  # the program ends: there is nothing left that it could be meant for
         if isinstance(event, events.Paste):
             event.text = "\n".join(safe_lines(event.text))
         elif isinstance(event, events.Key) and not event.is_forwarded:
@@ -216,8 +218,6 @@ class EventScopeApp(App[None]):
         One that was typed before the focus had moved to an input, for which it was meant, is
         handed on. One that is greyed is told of.
         """
-        if not self.screen_stack:  # it ends
-            return
         goal, screen = self.focused, self.screen
         if isinstance(goal, Input) and goal is not self._key_goals.get(event, goal):
             event.prevent_default()

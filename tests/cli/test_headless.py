@@ -46,10 +46,11 @@ async def test_one_with_an_end_gives_up_with_the_cure(
     await connection.execute("create table notes (id int primary key)")
     assert await headless.run(app, settings, until_caught_up(60)) == 0
     await connection.execute("insert into notes values (1)")
-    begun = asyncio.Event()
+    begun, written = asyncio.Event(), asyncio.Event()
 
     async def work(engine: headless.Engine) -> int:
         begun.set()
+        await written.wait()
         return await until_caught_up(None)(engine)
 
     assert settings.queue_path is not None
@@ -57,6 +58,7 @@ async def test_one_with_an_end_gives_up_with_the_cure(
     await begun.wait()
     async with locked(settings.queue_path) as pid:
         await connection.execute("insert into notes values (2)")
+        written.set()
         with pytest.raises(Unwritable, match=f"end process {pid}, .*then start again") as raised:
             await running
     assert raised.value.exit_code == 3

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
+import pytest
 from textual.pilot import Pilot
 
 from eventscope.tui.app import EventScopeApp
 from eventscope.tui.screens.dashboard import Dashboard
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def dashboard(pilot: Pilot[None]) -> Dashboard:
@@ -29,11 +31,19 @@ def screen(pilot: Pilot[None]) -> str:
     return "\n".join(lines(pilot.app))
 
 
+def first_line(pilot: Pilot[None]) -> str:
+    """The status bar."""
+    return screen(pilot).splitlines()[0].rstrip()
+
+
 async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
-    """Let the program run until something holds; fails after a while."""
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await pilot.pause()
+    """Let the program run until something holds; fails with the screen after a while."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                await pilot.pause()
+            return
+    pytest.fail(f"it does not come true; this is on the screen:\n{screen(pilot)}")
 
 
 def feed_lines(pilot: Pilot[None]) -> list[str]:

@@ -37,7 +37,7 @@ async def test_a_full_disk_is_a_red_bar_until_there_is_room(place: Place, tmp_pa
                 await asyncio.to_thread(place.execute, *inserts(10))
                 await until(pilot, lambda: "BLOCKED" in screen(pilot))
                 said = ("database or disk is full", f"free space at {disk}", NOTHING_LOST)
-                assert says(pilot, said)
+                await until(pilot, lambda: says(pilot, said))
                 bar = dashboard(pilot).query_one(Notice)
                 assert bar.has_class("-failure")
                 assert bar.region.width == 80
@@ -45,7 +45,7 @@ async def test_a_full_disk_is_a_red_bar_until_there_is_room(place: Place, tmp_pa
                 await asyncio.to_thread(place.execute, *inserts(20))
                 assert await asyncio.to_thread(confirmed, place) == stood
             await until(pilot, lambda: "LIVE" in screen(pilot))
-            assert "full" not in screen(pilot)
+            await until(pilot, lambda: "full" not in screen(pilot))
             await until(pilot, lambda: says(pilot, ("19", "29")))
             assert dashboard(pilot).feed.events.total == 20
 
@@ -56,7 +56,10 @@ async def test_a_locked_queue_file_is_a_red_bar_that_names_who_locks_it(place: P
         async with locked(place.queue) as pid:
             await asyncio.to_thread(place.execute, *inserts(10))
             await until(pilot, lambda: "BLOCKED" in screen(pilot))
-            assert says(pilot, ("database is locked", f"end process {pid}", NOTHING_LOST))
+            await until(
+                pilot,
+                lambda: says(pilot, ("database is locked", f"end process {pid}", NOTHING_LOST)),
+            )
         await until(pilot, lambda: "LIVE" in screen(pilot))
         await until(pilot, lambda: says(pilot, ("10", "19")))
 

@@ -40,6 +40,20 @@ async def test_the_filter_of_the_log_is_written_whole(engine: ScriptedEngine) ->
         assert engine.sent == []
 
 
+@pytest.mark.parametrize("event", [events.Key("enter", None), events.Paste("text")])
+@pytest.mark.parametrize("forwarded", [False, True])
+async def test_what_is_typed_while_the_program_ends_harms_nobody(
+    engine: ScriptedEngine, event: events.Event, forwarded: bool
+) -> None:
+    app = EventScopeApp(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "order_items" in screen(pilot))
+    assert app.screen_stack == []
+    if forwarded:
+        event._set_forwarded()
+    await app.on_event(event)
+
+
 async def test_keys_behind_the_number_of_a_view_are_for_that_view(engine: ScriptedEngine) -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "order_items" in screen(pilot))

@@ -122,15 +122,18 @@ async def test_keys_go_from_finding_to_finding_and_copy_what_mends_it(
         await pilot.press("down", "down", "down")
         assert findings.selected is GROUPS["server"][2]
         await pilot.press("y")
-        assert "No statement mends this: set it to what the disk can spare" in toasts(pilot)
+        await until(
+            pilot,
+            lambda: "No statement mends this: set it to what the disk can spare" in toasts(pilot),
+        )
         await pilot.press("G")
         assert findings.selected is GROUPS["queue"][0]
-        assert "has come to" in screen(pilot)
+        await until(pilot, lambda: "has come to" in screen(pilot))
         await pilot.press("y")
-        assert "There is nothing to mend." in toasts(pilot)
+        await until(pilot, lambda: "There is nothing to mend." in toasts(pilot))
         await pilot.press("g")
         assert findings.selected is GROUPS["tables"][2]
-        assert "TABLES" in screen(pilot), "the heading of the first group, too"
+        await until(pilot, lambda: "TABLES" in screen(pilot))
 
 
 @pytest.mark.parametrize("key", ["pagedown", "ctrl+d"])
@@ -191,7 +194,7 @@ async def test_an_examination_that_lasts_says_so_and_is_asked_for_once(
         assert engine.asked.count(CheckHealth(is_reader=True)) == 1
         pending.set_result(Health(NOW + 24, GROUPS, SLOT))
         await until(pilot, lambda: "checked 1s ago" in screen(pilot))
-        assert "may not read users" in screen(pilot)
+        await until(pilot, lambda: "may not read users" in screen(pilot))
 
 
 async def test_an_examination_that_fails_says_why_and_is_tried_again(

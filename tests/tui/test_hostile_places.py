@@ -45,7 +45,7 @@ async def test_a_breakpoint_is_suggested_for_any_table() -> None:
             suggestion = f"table:{' '.join(texts)}"
             await app.push_screen(BreakpointsScreen(engine, suggestion, print))
             await pilot.pause()
-            assert "Breakpoints" in screen(pilot)
+            await until(pilot, lambda: "Breakpoints" in screen(pilot))
             assert_harmless(screen(pilot))
             await app.pop_screen()
 

@@ -76,7 +76,7 @@ async def test_a_narrow_table_has_bars_and_rate_for_who_is_well() -> None:
         engine.operators([an_operator("busy", state="running", applied=1_200)])
         engine.at(1)
         await until(pilot, lambda: "1,200/s" in screen(pilot))
-        assert "● busy" in screen(pilot)
+        await until(pilot, lambda: "● busy" in screen(pilot))
 
 
 async def test_five_operators_have_their_rows_at_80x24(engine: ScriptedEngine) -> None:
@@ -96,7 +96,7 @@ async def test_p_pauses_all_and_resumes_all_once_confirmed_by_another_key(
         assert engine.sent == []
         await pilot.press("P")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
-        assert "Pause 4 operators?" in screen(pilot), "one is paused already"
+        await until(pilot, lambda: "Pause 4 operators?" in screen(pilot))
         await pilot.press("y")
         await until(pilot, lambda: engine.sent == [Pause(name) for name in others])
         await until(pilot, lambda: "4 operators paused" in toasts(pilot))
@@ -114,11 +114,11 @@ async def test_skip_names_the_event_and_wants_the_word(engine: ScriptedEngine) -
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await pilot.press(*TO_BILLING, "S")
         await until(pilot, lambda: isinstance(pilot.app.screen, SkipScreen))
-        assert "billing_sync will never see this event" in screen(pilot)
-        assert "UPDATE orders 1  status  new → paid" in screen(pilot)
-        assert "TimeoutError: the billing service" in screen(pilot)
+        await until(pilot, lambda: "billing_sync will never see this event" in screen(pilot))
+        await until(pilot, lambda: "UPDATE orders 1  status  new → paid" in screen(pilot))
+        await until(pilot, lambda: "TimeoutError: the billing service" in screen(pilot))
         await pilot.press("y", "enter")
-        assert "Type skip, or press esc to leave it." in toasts(pilot)
+        await until(pilot, lambda: "Type skip, or press esc to leave it." in toasts(pilot))
         assert engine.sent == []
         await pilot.press("backspace", *"skip", "enter")
         event = engine.answers[BlockingEvent].event
@@ -144,7 +144,7 @@ async def test_a_replay_begins_at_the_event_of_the_feed(engine: ScriptedEngine) 
         chosen = dashboard(pilot).chosen_event
         assert chosen is not None
         await until(pilot, lambda: "1,234 events" in screen(pilot))
-        assert "0/16B3748/0 to 0/16B3800/2" in screen(pilot)
+        await until(pilot, lambda: "0/16B3748/0 to 0/16B3800/2" in screen(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: engine.sent == [Replay("billing_sync", chosen)])
 
@@ -190,7 +190,7 @@ async def test_a_backfill_is_begun_at_a_pace_or_without() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, BackfillScreen))
         assert not pilot.app.screen.query_one(ProgressBar).display
         await pilot.press("0", "enter")
-        assert "A pace is a number above 0, or nothing." in toasts(pilot)
+        await until(pilot, lambda: "A pace is a number above 0, or nothing." in toasts(pilot))
         await pilot.press("backspace", *"250", "enter")
         name = "post_with_comments_counts"
         await until(pilot, lambda: engine.sent == [StartBackfill(name, 250.0)])
@@ -204,8 +204,8 @@ async def test_a_backfill_under_way_is_shown_slowed_down_and_ended() -> None:
     async with EventScopeApp(engine).run_test(size=(80, 24)) as pilot:
         await pilot.press("2", "B")
         await until(pilot, lambda: "500 of 1,000 ids · 2 failed" in screen(pilot))
-        assert "about 30s left" in screen(pilot)
-        assert "50%" in screen(pilot)
+        await until(pilot, lambda: "about 30s left" in screen(pilot))
+        await until(pilot, lambda: "50%" in screen(pilot))
         await assert_looks(pilot, "backfill-80x24")
         await pilot.press("r", "9", "enter")
         name = "post_with_comments_counts"
@@ -233,7 +233,12 @@ async def test_what_is_not_possible_now_is_greyed_and_says_why(engine: ScriptedE
         await pilot.press("j", "j")
         await until(pilot, lambda: greyed(app) == {"B"})
         await pilot.press("B")
-        assert "billing_sync is a handler: only a query's target can be filled." in toasts(pilot)
+        await until(
+            pilot,
+            lambda: (
+                "billing_sync is a handler: only a query's target can be filled." in toasts(pilot)
+            ),
+        )
         assert engine.sent == []
 
 
@@ -257,7 +262,7 @@ async def test_read_only_refuses_everything_and_says_so(engine: ScriptedEngine) 
         app = pilot.app
         assert isinstance(app, EventScopeApp)
         await pilot.press(*TO_BILLING)
-        assert "READ-ONLY" in screen(pilot).splitlines()[0]
+        await until(pilot, lambda: "READ-ONLY" in screen(pilot).splitlines()[0])
         await until(pilot, lambda: greyed(app) == {"S", "T", "B", "p", "r"})
         for key in "pPrRSBT":
             app.clear_notifications()
@@ -269,7 +274,7 @@ async def test_read_only_refuses_everything_and_says_so(engine: ScriptedEngine) 
         assert isinstance(app.screen, FailureScreen), "looking is allowed"
         await pilot.press("escape", "enter", "2")
         await until(pilot, lambda: isinstance(app.screen, OperatorScreen))
-        assert "READ-ONLY" in screen(pilot).splitlines()[0]
+        await until(pilot, lambda: "READ-ONLY" in screen(pilot).splitlines()[0])
         for key in "pPrRSBTdD":
             app.clear_notifications()
             await pilot.press(key)

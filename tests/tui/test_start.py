@@ -168,7 +168,9 @@ async def test_who_has_nothing_to_write_is_given_a_statement_that_shows_an_event
         await until(pilot, lambda: "Listening to" in screen(pilot))
         await pilot.press("y")
         await until(pilot, lambda: pilot.app.clipboard)
-        assert any("writes one row of notes as it is" in said for said in toasts(pilot))
+        await until(
+            pilot, lambda: any("writes one row of notes as it is" in said for said in toasts(pilot))
+        )
         await asyncio.to_thread(place.execute, pilot.app.clipboard)
         await until(pilot, lambda: "Listening to" not in screen(pilot))
         await until(
@@ -196,13 +198,13 @@ async def test_what_ends_the_engine_later_is_said_and_it_can_be_started_again(
             await pilot.press("slash", *"notes", "enter")
             await asyncio.to_thread(place.execute, 'DROP PUBLICATION "events"')
             await until(pilot, lambda: "The engine has stopped" in screen(pilot))
-            assert "ctrl+r" in screen(pilot)
+            await until(pilot, lambda: "ctrl+r" in screen(pilot))
             await pilot.press("ctrl+r")
             await until(pilot, lambda: "LIVE" in screen(pilot))
             await asyncio.to_thread(place.execute, "INSERT INTO notes VALUES (4711)")
             await until(pilot, lambda: "4711" in screen(pilot))
             assert dashboard(pilot).filter_text == "notes"
-            assert "1 of 1" in screen(pilot)
+            await until(pilot, lambda: "1 of 1" in screen(pilot))
     finally:
         engine.stop()
 
@@ -266,7 +268,7 @@ async def test_a_queue_is_kept_if_the_engine_could_be_started_while_that_was_ask
         await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
         assert engine.begun == begun
-        assert "could be started meanwhile" in "".join(toasts(pilot))
+        await until(pilot, lambda: "could be started meanwhile" in "".join(toasts(pilot)))
 
 
 async def test_a_server_that_goes_and_comes_back(place: Place) -> None:
@@ -278,7 +280,7 @@ async def test_a_server_that_goes_and_comes_back(place: Place) -> None:
         try:
             await until(pilot, lambda: "DOWN" in screen(pilot))
             await until(pilot, lambda: says(pilot, ("Events already queued are safe",)))
-            assert "4711" in screen(pilot), "what was there stays to be read"
+            await until(pilot, lambda: "4711" in screen(pilot))
         finally:
             await asyncio.to_thread(place.server.start)
         await until(pilot, lambda: "LIVE" in screen(pilot))
@@ -329,7 +331,7 @@ async def test_a_queue_is_not_given_up_by_one_who_only_looks(place: Place) -> No
     async with running_dashboard(place, read_only=True) as pilot:
         await until(pilot, lambda: says(pilot, ("Cannot start", "move the queue file away")))
         await until(pilot, lambda: " × slot start does not exist" in screen(pilot))
-        assert "Start anew" not in screen(pilot)
+        await until(pilot, lambda: "Start anew" not in screen(pilot))
 
 
 async def test_a_lost_server_can_be_tried_at_once(

@@ -47,7 +47,7 @@ async def test_the_operator_that_the_slot_waits_for_is_named_until_it_goes_on(
             await until(
                 pilot, lambda: says(pilot, ("of WAL for slot start", "max_slot_wal_keep_size"))
             )
-            assert says(pilot, ("It waits for operator slow_mail.",))
+            await until(pilot, lambda: says(pilot, ("It waits for operator slow_mail.",)))
             await pilot.press("4", "r")
             await until(pilot, lambda: says(pilot, ("the slot waits for operator slow_mail",)))
             await pilot.press("1", "p")
