@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -96,7 +97,7 @@ class Caller:
     async def _in_thread(self, argument: Any) -> None:
         """Call the function in a thread that cannot keep the process from ending."""
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        work = partial(_work, self._function, argument, done)
+        work = partial(copy_context().run, _work, self._function, argument, done)
         self._thread = threading.Thread(target=work, name="eventscope handler", daemon=True)
         self._thread.start()
         result = await done

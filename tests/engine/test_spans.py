@@ -49,7 +49,12 @@ async def test_a_batch_is_linked_with_its_transactions_and_surrounds_the_handler
 
     @app.operator(entities=["notes"])
     async def handle(event: Event) -> None:
-        with trace.get_tracer("user").start_as_current_span("inner"):
+        with trace.get_tracer("user").start_as_current_span("handle inner"):
+            pass
+
+    @app.operator(entities=["notes"])
+    def in_thread(event: Event) -> None:
+        with trace.get_tracer("user").start_as_current_span("in_thread inner"):
             pass
 
     app.query("q", target="copies", sql="SELECT $1::int", ids={"notes": "id"})
@@ -66,16 +71,17 @@ async def test_a_batch_is_linked_with_its_transactions_and_surrounds_the_handler
         assert span.parent is None
         assert span.start_time < span.end_time
         assert span.attributes["eventscope.xid"] > 0
-    for name in ("handle", "q"):
+    for name in ("handle", "in_thread", "q"):
         batches = named(exported, f"operator {name}")
         assert sum(span.attributes["eventscope.events"] for span in batches) == 4
         assert {link.context.span_id for span in batches for link in span.links} == contexts
         assert all(span.parent is None for span in batches)
         assert all(span.status.status_code is StatusCode.UNSET for span in batches)
-    batch_ids = {span.context.span_id for span in named(exported, "operator handle")}
-    inner = named(exported, "inner")
-    assert len(inner) == 4
-    assert {span.parent.span_id for span in inner} <= batch_ids
+    for name in ("handle", "in_thread"):
+        batch_ids = {span.context.span_id for span in named(exported, f"operator {name}")}
+        inner = named(exported, f"{name} inner")
+        assert len(inner) == 4
+        assert {span.parent.span_id for span in inner} <= batch_ids
 
 
 async def test_a_failure_is_told_without_secrets(
