@@ -353,7 +353,7 @@ def _assert_harmless(raw: bytes) -> None:
 
 
 def _read_lines(descriptor: int, count: int) -> list[str]:
-    with os.fdopen(descriptor, encoding="utf-8") as output:
+    with os.fdopen(descriptor, encoding="utf-8", closefd=False) as output:  # or tail ends
         return [output.readline() for _ in range(count)]
 
 
