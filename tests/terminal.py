@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pexpect
 import pyte
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30.0
@@ -90,7 +91,10 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while any(text in line for line in self._screen.display) != is_shown:
             assert time.monotonic() < deadline, "\n".join([text, *self._screen.display])
-            self._read(self.program.read_nonblocking(65_536, timeout=PATIENCE))
+            try:
+                self._read(self.program.read_nonblocking(65_536, timeout=PATIENCE))
+            except pexpect.TIMEOUT:
+                pytest.fail("\n".join([f"{text!r} does not come; there is", *self.lines]))
 
     def until_it_ends(self) -> int:
         """Read the rest; returns the exit code."""

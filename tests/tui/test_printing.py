@@ -45,7 +45,7 @@ def test_prints_do_not_reach_a_pager(tmp_path: Path, monkeypatch: pytest.MonkeyP
     terminal.until("THE PAGER")
     terminal.until_quiet()
     terminal.program.send("\n")
-    terminal.until("LIVE")
+    terminal.until_gone("THE PAGER")
     terminal.program.send("q")
     assert terminal.until_it_ends() == 0
     paged = terminal.raw.partition(b"THE PAGER")[2].partition(b"DONE")[0]
