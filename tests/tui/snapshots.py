@@ -22,7 +22,7 @@ from textual.widgets import Input
 DIRECTORY: Final = Path(__file__).with_name("snapshots")
 SETTLED: Final = 0.4
 """Seconds without a change after which a screen is what it will be."""
-PATIENCE: Final = 4.0
+PATIENCE: Final = 30.0
 
 
 async def assert_looks(pilot: Pilot[None], name: str) -> None:
