@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -112,6 +112,22 @@ async def connect(conninfo: str, **options: Any) -> Connection:
         text = _refusal(error)
         cures = [f"; {cure}" for words, cure in _CURES.items() if words in text]
         raise Unreachable(f"cannot connect to PostgreSQL: {text}{''.join(cures[:1])}") from error
+
+
+@asynccontextmanager
+async def looking_at_tables(conninfo: str) -> AsyncIterator[Connection]:
+    """A connection to ask the catalogs over.
+
+    Raises:
+        SourceError: the database cannot be reached, or asked.
+    """
+    connection = await connect(conninfo)
+    try:
+        yield connection
+    except psycopg.Error as error:
+        raise SourceError(f"the tables cannot be looked at: {one_line(error)}") from error
+    finally:
+        await connection.close()
 
 
 def _refusal(error: psycopg.OperationalError) -> str:

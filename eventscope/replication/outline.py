@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-import psycopg
 
 from eventscope.event import entity_name
-from eventscope.replication.connection import SourceError, connect, conninfo, one_line
+from eventscope.replication.connection import conninfo, looking_at_tables
 from eventscope.replication.publishable import OWN_SCHEMA
 from eventscope.settings import Settings
 
@@ -103,12 +102,7 @@ async def look_up(settings: Settings) -> tuple[str, list[TableOutline]]:
     Raises:
         SourceError: the database cannot be reached, or asked.
     """
-    connection = await connect(conninfo(settings, "init", "init"))
-    try:
+    async with looking_at_tables(conninfo(settings, "init", "init")) as connection:
         cursor = await connection.execute(_TABLES, (OWN_SCHEMA,))
         tables = [msgspec.convert(row, TableOutline) for (row,) in await cursor.fetchall()]
         return connection.info.dbname, tables
-    except psycopg.Error as error:
-        raise SourceError(f"the tables cannot be looked at: {one_line(error)}") from error
-    finally:
-        await connection.close()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-import psycopg
 from psycopg import sql
 
 from eventscope.app import EventScope
 from eventscope.event import entity_name, split_entity
-from eventscope.replication.catalog import identifier
-from eventscope.replication.connection import SourceError, connect, conninfo, one_line
+from eventscope.replication.connection import conninfo, looking_at_tables
 from eventscope.settings import Settings
 
 # the first column that may be written, rather none of the key: other tables may refer to that
@@ -58,17 +56,12 @@ async def touching_one_row(app: EventScope, settings: Settings) -> tuple[str, st
     """
     followed = [split_entity(entity) for entity in app.entities]
     names = ([schema for schema, _ in followed], [table for _, table in followed])
-    connection = await connect(conninfo(settings, "question", app.name))
-    try:
+    async with looking_at_tables(conninfo(settings, "question", app.name)) as connection:
         cursor = await connection.execute(_WRITABLE, names)
         found = await cursor.fetchone()
         if found is None:
             return None
         schema, table, column = found
-        entity = entity_name(schema, table)
-        touch = _TOUCH.format(table=identifier(entity), column=sql.Identifier(column))
-        return touch.as_string(connection), entity
-    except psycopg.Error as error:
-        raise SourceError(f"the tables cannot be looked at: {one_line(error)}") from error
-    finally:
-        await connection.close()
+        name = sql.Identifier(schema, table)
+        touch = _TOUCH.format(table=name, column=sql.Identifier(column))
+        return touch.as_string(connection), entity_name(schema, table)

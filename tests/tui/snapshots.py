@@ -19,10 +19,11 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
 
+from tests.tui.driving import PATIENCE
+
 DIRECTORY: Final = Path(__file__).with_name("snapshots")
 SETTLED: Final = 0.4
 """Seconds without a change after which a screen is what it will be."""
-PATIENCE: Final = 30.0
 
 
 async def assert_looks(pilot: Pilot[None], name: str) -> None:

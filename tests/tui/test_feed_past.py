@@ -130,7 +130,7 @@ async def test_a_huge_transaction_is_read_as_it_is_looked_at() -> None:
             if 20_000 in listed(pilot):
                 break
         assert 20_000 in listed(pilot)
-        await until(pilot, lambda: "20,000 events" in screen(pilot))
+        await until(pilot, lambda: "20,000 events" in screen(pilot))  # G stays in the transaction
         await pilot.press("space")
         await until(pilot, lambda: "20,000 events" not in screen(pilot))
         assert not dashboard(pilot).feed.frozen

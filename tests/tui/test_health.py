@@ -133,7 +133,7 @@ async def test_keys_go_from_finding_to_finding_and_copy_what_mends_it(
         await until(pilot, lambda: "There is nothing to mend." in toasts(pilot))
         await pilot.press("g")
         assert findings.selected is GROUPS["tables"][2]
-        await until(pilot, lambda: "TABLES" in screen(pilot))
+        await until(pilot, lambda: "TABLES" in screen(pilot))  # the heading of the first group, too
 
 
 @pytest.mark.parametrize("key", ["pagedown", "ctrl+d"])

@@ -192,7 +192,7 @@ async def test_enter_opens_the_whole_record(engine: ScriptedEngine) -> None:
         assert app.clipboard == "first\n  second\x1b[31m"
         await pilot.press("escape")
         assert records(pilot).has_focus
-        await until(pilot, lambda: "FROZEN" in screen(pilot))
+        await until(pilot, lambda: "FROZEN" in screen(pilot))  # what is read stays
 
 
 async def test_o_goes_to_the_operator_that_said_it(engine: ScriptedEngine) -> None:

@@ -29,7 +29,7 @@ from eventscope.tui.screens.failure import FailureScreen
 from eventscope.tui.screens.operator import OperatorScreen
 from eventscope.tui.screens.replay import ReplayScreen
 from eventscope.tui.screens.skip import SkipScreen
-from tests.tui.driving import dashboard, screen, toasts, until
+from tests.tui.driving import dashboard, first_line, screen, toasts, until
 from tests.tui.operators import a_filled_query, a_shop_that_answers
 from tests.tui.scripted import NOW, ScriptedEngine, an_operator
 from tests.tui.snapshots import assert_looks
@@ -96,7 +96,7 @@ async def test_p_pauses_all_and_resumes_all_once_confirmed_by_another_key(
         assert engine.sent == []
         await pilot.press("P")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
-        await until(pilot, lambda: "Pause 4 operators?" in screen(pilot))
+        await until(pilot, lambda: "Pause 4 operators?" in screen(pilot))  # one is paused already
         await pilot.press("y")
         await until(pilot, lambda: engine.sent == [Pause(name) for name in others])
         await until(pilot, lambda: "4 operators paused" in toasts(pilot))
@@ -262,7 +262,7 @@ async def test_read_only_refuses_everything_and_says_so(engine: ScriptedEngine) 
         app = pilot.app
         assert isinstance(app, EventScopeApp)
         await pilot.press(*TO_BILLING)
-        await until(pilot, lambda: "READ-ONLY" in screen(pilot).splitlines()[0])
+        await until(pilot, lambda: "READ-ONLY" in first_line(pilot))
         await until(pilot, lambda: greyed(app) == {"S", "T", "B", "p", "r"})
         for key in "pPrRSBT":
             app.clear_notifications()
@@ -274,7 +274,7 @@ async def test_read_only_refuses_everything_and_says_so(engine: ScriptedEngine) 
         assert isinstance(app.screen, FailureScreen), "looking is allowed"
         await pilot.press("escape", "enter", "2")
         await until(pilot, lambda: isinstance(app.screen, OperatorScreen))
-        await until(pilot, lambda: "READ-ONLY" in screen(pilot).splitlines()[0])
+        await until(pilot, lambda: "READ-ONLY" in first_line(pilot))
         for key in "pPrRSBTdD":
             app.clear_notifications()
             await pilot.press(key)

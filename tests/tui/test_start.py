@@ -280,7 +280,7 @@ async def test_a_server_that_goes_and_comes_back(place: Place) -> None:
         try:
             await until(pilot, lambda: "DOWN" in screen(pilot))
             await until(pilot, lambda: says(pilot, ("Events already queued are safe",)))
-            await until(pilot, lambda: "4711" in screen(pilot))
+            await until(pilot, lambda: "4711" in screen(pilot))  # what was there stays
         finally:
             await asyncio.to_thread(place.server.start)
         await until(pilot, lambda: "LIVE" in screen(pilot))

@@ -61,14 +61,6 @@ class Client:
             taken.append(await self.next())
         return taken[:-1]
 
-    async def rest(self) -> list[Sent]:
-        """What comes before the end of the answer."""
-        async with asyncio.timeout(PATIENCE):
-            rest = list[Sent]()
-            while (sent := await self._received.get()) is not None:
-                rest.append(sent)
-        return rest
-
     async def ended(self) -> None:
         """Wait for the end of the answer, before which nothing else comes."""
         async with asyncio.timeout(PATIENCE):

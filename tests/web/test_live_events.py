@@ -180,11 +180,12 @@ async def test_a_client_has_to_come_back_after_a_while_and_misses_nothing_by_tha
     async def for_a_while(request: object) -> Subscription | None:
         return next(answers)
 
-    web = live(app, for_a_while, max_age=0.05)
+    web = live(app, for_a_while, max_age=1)
     async with Engine(app, settings) as engine:
         async with requesting(web) as client:
             await client.until("listening")
-            assert all(sent.name == "" for sent in await client.rest())
+            assert (await client.next()).name == ""
+            await client.ended()
         await run("INSERT INTO comments VALUES (1, 1)")
         await engine.settle(PATIENCE)
         back = {"Last-Event-ID": client.last_id or ""}

@@ -84,13 +84,17 @@ class FeedPane(FilterKeys):
             self.card.display = self.feed.is_empty
             self.refresh_bindings()
 
+    @property
+    def _knows_no_event(self) -> bool:
+        return self.feed.is_empty and not self.feed.events.total
+
     def show(self, snapshot: Snapshot) -> None:
         """Show what became of the events, or why there is none yet."""
         super().show(snapshot)
         deliveries = DeliveryCells(snapshot.operators)
         self.feed.show_deliveries(deliveries)
         self._show_heads(deliveries.heads)
-        if not self.feed.is_empty or self.feed.events.total:
+        if not self._knows_no_event:
             return
         heading, lines = stream_trouble(snapshot.stream, snapshot.taken_at)
         if heading:
@@ -102,7 +106,7 @@ class FeedPane(FilterKeys):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is no need to try anything once there are events."""
         if action == "copy_trial":
-            return self.feed.is_empty and not self.feed.events.total
+            return self._knows_no_event
         return super().check_action(action, parameters)
 
     @work(exit_on_error=False)
